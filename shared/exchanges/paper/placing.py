@@ -41,6 +41,13 @@ TOO_LITTLE_MONEY = {AccountKind.MARGIN: "50061", AccountKind.SPOT: "60001"}
 TOO_LITTLE_HELD = {AccountKind.MARGIN: "50062", AccountKind.SPOT: "60001"}
 """bitbank's codes: an opening that cannot be paid, a close of more than is held."""
 
+OPENS_NOT = {
+    AccountKind.MARGIN: {Side.LONG: "70024", Side.SHORT: "70025"},
+    AccountKind.SPOT: {Side.LONG: "70005", Side.SHORT: "70006"},
+}
+RAISED_MINIMUM = ("BUSY", "VERY_BUSY")
+"""In these states of the exchange its minimum may lie above the pair's own."""
+
 
 def place_order(
     account: PaperAccount,
@@ -210,9 +217,15 @@ def _refuse_malformed(
     account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
 ) -> Rejected | None:
     del book, now_ms, rules
-    wanted = intent.trigger_price if intent.kind is OrderKind.STOP else intent.price
-    if intent.kind is not OrderKind.MARKET and (wanted is None or wanted <= 0):
-        return _reject_with_code("30012", why=f"a {intent.kind} order needs a positive price")
+    if intent.kind is not OrderKind.MARKET:
+        stops = intent.kind is OrderKind.STOP
+        wanted = intent.trigger_price if stops else intent.price
+        if wanted is None or wanted <= 0:
+            missing, invalid = ("30101", "40112") if stops else ("30012", "40020")
+            return _reject_with_code(
+                missing if wanted is None else invalid,
+                why=f"a {intent.kind} order needs a positive price",
+            )
     if intent.kind is OrderKind.STOP and intent.is_opening:
         return _reject_with_code("40200", why="a stop only closes")
     if intent.post_only and intent.kind is not OrderKind.LIMIT:
@@ -252,34 +265,36 @@ def _refuse_size(
     del book, now_ms
     most = rules.max_limit_lots if intent.kind is OrderKind.LIMIT else rules.max_market_lots
     if intent.lots > most:
-        return _reject_with_code("60003", lots=str(intent.lots), most=str(most))
+        buys_at_market = intent.kind is OrderKind.MARKET and intent.is_buy
+        code = "60002" if buys_at_market else "60003"
+        return _reject_with_code(code, lots=str(intent.lots), most=str(most))
     smallest = (
         rules.min_lots if intent.is_opening else min(rules.min_lots, account.lots(intent.side))
     )
     if intent.lots < max(1, smallest):
-        return _reject_with_code("60004", lots=str(intent.lots), least=str(rules.min_lots))
+        code = "70010" if rules.status in RAISED_MINIMUM else "60004"
+        return _reject_with_code(code, lots=str(intent.lots), least=str(rules.min_lots))
     return None
 
 
 def _refuse_suspended(
     account: PaperAccount, intent: OrderIntent, book: Book | None, now_ms: int, rules: PairRules
 ) -> Rejected | None:
-    del account, book, now_ms
+    del book, now_ms
     if rules.is_suspended:
-        return _reject_with_code("70001", why="trading is suspended")
-    if intent.kind is OrderKind.MARKET and not (
-        rules.market_orders and rules.circuit_break_mode == CONTINUOUS
-    ):
-        return _reject_with_code("70020", mode=rules.circuit_break_mode)
-    if intent.kind is OrderKind.STOP and not (
-        rules.stop_orders and rules.circuit_break_mode == CONTINUOUS
-    ):
+        code = "70017" if not rules.enabled else "70004"
+        return _reject_with_code(code, why="trading is suspended")
+    continuous = rules.circuit_break_mode == CONTINUOUS
+    if intent.kind is OrderKind.MARKET and not (rules.market_orders and continuous):
+        code = "70009" if continuous else "70020"
+        return _reject_with_code(code, mode=rules.circuit_break_mode)
+    if intent.kind is OrderKind.STOP and not (rules.stop_orders and continuous):
         return _reject_with_code(
-            "70009", why="stop orders are suspended", mode=rules.circuit_break_mode
+            "70023", why="stop orders are suspended", mode=rules.circuit_break_mode
         )
     opens = rules.long_opens if intent.side is Side.LONG else rules.short_opens
     if intent.is_opening and not opens:
-        return _reject_with_code("50078", side=intent.side)
+        return _reject_with_code(OPENS_NOT[account.kind][intent.side], side=intent.side)
     return None
 
 

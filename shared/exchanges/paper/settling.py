@@ -115,20 +115,32 @@ def next_due(account: PaperAccount, minutes: Candles, row: int, stop: int) -> in
 
 
 def _walk_candle(account: PaperAccount, minutes: Candles, row: int) -> PaperAccount:
-    """One candle: at each of its points entries first, then stops, then targets."""
+    """One candle, whole; what has ended by its close leaves the account."""
     path = points(minutes, row)
     budget = volume_lots(float(minutes.volume[row]), account.terms.costs.volume_share)
-    before: PathPoint | None = None
-    for index, point in enumerate(path):
-        newest = account.next_order_id
-        account, budget = _fill_entries(account, point, budget)
-        account = _fire_stops(account, point, before, newborn_from=newest)
-        account, budget = _fill_closes(account, path[index:], budget)
-        before = point
+    account, _ = walk_points(account, path, 0, len(path), budget=budget)
     closed_at = int(minutes.opened_at[row]) + minutes.timeframe.ms
     return end_orders(
         account, [order for order in account.orders if order.has_ended(closed_at - 1)]
     )
+
+
+def walk_points(
+    account: PaperAccount, path: tuple[PathPoint, ...], first: int, end: int, *, budget: int
+) -> tuple[PaperAccount, int]:
+    """The points `first` to `end` (without it) of one candle: at each of them entries first, then
+    stops, then targets.
+
+    `path` is the whole candle: a target waits where a stop is reached later in it. `budget` is what
+    the points before have left of the volume; the second value is what these leave of it.
+    """
+    for index in range(first, end):
+        newest = account.next_order_id
+        account, budget = _fill_entries(account, path[index], budget)
+        before = path[index - 1] if index else None
+        account = _fire_stops(account, path[index], before, newborn_from=newest)
+        account, budget = _fill_closes(account, path[index:], budget)
+    return account, budget
 
 
 def _fill_entries(account: PaperAccount, point: PathPoint, budget: int) -> tuple[PaperAccount, int]:

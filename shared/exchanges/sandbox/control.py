@@ -1,11 +1,14 @@
 """The sandbox's own endpoints: its clock, its faults, and what it was asked."""
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shared.core.errors import UserError
 from shared.exchanges.sandbox.faults import fault_from
+from shared.exchanges.sandbox.private.endpoints import ground_of
+from shared.exchanges.sandbox.private.exchange import LoggedRequest
 from shared.exchanges.sandbox.reply import Reply, plain_reply
 
 if TYPE_CHECKING:
@@ -19,9 +22,13 @@ time-out."""
 Handler: TypeAlias = Callable[["Sandbox", bytes], Reply]
 
 
-def answer_control(sandbox: "Sandbox", method: str, path: str, body: bytes) -> Reply:
+def answer_control(
+    sandbox: "Sandbox", method: str, path: str, body: bytes, *, query: str = ""
+) -> Reply:
     """Answer one request below `PREFIX`. Raises `UserError` for a bad one."""
     name = path.removeprefix(PREFIX).rstrip("/")
+    if (method, name, query) == ("GET", "requests", "log"):
+        return plain_reply({"requests": [_logged_row(one) for one in _log(sandbox)]})
     handler = ENDPOINTS.get((method, name))
     if handler is not None:
         return handler(sandbox, body)
@@ -86,18 +93,31 @@ def _forget_requests(sandbox: "Sandbox", body: bytes) -> Reply:
     return _requests(sandbox, body)
 
 
-ENDPOINTS: Mapping[tuple[str, str], Handler] = {
-    ("GET", ""): _describe_sandbox,
-    ("GET", "clock"): _now,
-    ("POST", "clock"): _advance_clock,
-    ("POST", "clock/sleep"): _sleep_on_clock,
-    ("GET", "faults"): _faults,
-    ("POST", "faults"): _add_fault,
-    ("DELETE", "faults"): _clear_faults,
-    ("GET", "requests"): _requests,
-    ("DELETE", "requests"): _forget_requests,
-}
-"""Method and name below `PREFIX`; `DELETE faults/<id>` switches one fault off."""
+def _account(sandbox: "Sandbox", _body: bytes) -> Reply:
+    """The account as it is now: no lag, no lies."""
+    with sandbox.private.lock:
+        sandbox.private.advance(ground_of(sandbox), sandbox.clock.now_ms())
+        return plain_reply(sandbox.private.describe_account())
+
+
+def _log(sandbox: "Sandbox") -> list[LoggedRequest]:
+    with sandbox.private.lock:
+        return list(sandbox.private.log)
+
+
+def _logged_row(request: LoggedRequest) -> dict[str, Any]:
+    """A request with its body as text and, for every byte of it, in base64."""
+    return {
+        "at": request.at,
+        "endpoint": request.endpoint,
+        "method": request.method,
+        "target": request.target,
+        "headers": dict(request.headers),
+        "body": request.body.decode("utf-8", "backslashreplace"),
+        "body_base64": base64.b64encode(request.body).decode(),
+        "status": request.status,
+        "code": request.code,
+    }
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -117,3 +137,18 @@ def _whole_number(body: bytes, name: str) -> int:
             f"{name} was {value!r}", remedy="give milliseconds since 1970 UTC as a whole number"
         )
     return value
+
+
+ENDPOINTS: Mapping[tuple[str, str], Handler] = {
+    ("GET", ""): _describe_sandbox,
+    ("GET", "clock"): _now,
+    ("POST", "clock"): _advance_clock,
+    ("POST", "clock/sleep"): _sleep_on_clock,
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _add_fault,
+    ("DELETE", "faults"): _clear_faults,
+    ("GET", "requests"): _requests,
+    ("DELETE", "requests"): _forget_requests,
+    ("GET", "account"): _account,
+}
+"""Method and name below `PREFIX`; `DELETE faults/<id>` switches one fault off."""

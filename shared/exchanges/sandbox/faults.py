@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from shared.core.errors import UserError
-from shared.exchanges.sandbox.reply import Reply
+from shared.exchanges.sandbox.reply import Reply, success_reply
 from shared.exchanges.sandbox.spoil import KINDS
 
 _MAX_SECONDS = 86_400
@@ -39,8 +39,13 @@ class Fault:
             price as a share of it; for
             `candle-spike`: the factor. None: the kind's own number.
         rows: For the candle faults: how many rows. None: the kind's own number.
-        field: For `missing-field`: which one, anywhere in the answer. Empty: the first one of its
-            data.
+        field: For `missing-field` and `null-field`: which one, anywhere in the answer. Empty: the
+            first one of its data.
+        endpoint: Which endpoint alone, by its name; empty: every one.
+        skip: How many requests that it fits pass before it fires.
+        before: Whether it stops the request before the exchange acts on it; else the answer is
+            spoiled after it has acted.
+        code: For `code`: which error code.
     """
 
     name: str
@@ -53,6 +58,10 @@ class Fault:
     rate: float | None = None
     rows: int | None = None
     field: str = ""
+    endpoint: str = ""
+    skip: int = 0
+    before: bool = False
+    code: int | None = None
 
 
 class Faults:
@@ -65,6 +74,7 @@ class Faults:
         self._active: dict[int, Fault] = {}
         self._fired: Counter[int] = Counter()
         self._fired_by_name: Counter[str] = Counter()
+        self._passed: Counter[int] = Counter()
         self._next_id = 1
         for fault in faults:
             self.add(fault)
@@ -127,6 +137,53 @@ class Faults:
                 default=0,
             )
 
+    def active_names(self, *, now_ms: int) -> frozenset[str]:
+        """Which kinds are active at `now_ms`, wherever: the account keeps to what the market says
+        of itself.
+        """
+        with self._lock:
+            return frozenset(
+                fault.name
+                for fault in self._active.values()
+                if (fault.from_ms is None or now_ms >= fault.from_ms)
+                and (fault.until_ms is None or now_ms < fault.until_ms)
+            )
+
+    def skew_ms(self, *, endpoint: str, path: str, now_ms: int) -> int:
+        """How far the exchange's clock is off for this request. It fires in `apply_faults`."""
+        with self._lock:
+            return sum(
+                int((30.0 if fault.seconds is None else fault.seconds) * 1000)
+                for fault in self._active.values()
+                if fault.name == "clock-skew"
+                and _is_fitting(fault, endpoint=endpoint, path=path, now_ms=now_ms)
+            )
+
+    def take(self, name: str, *, endpoint: str, path: str, now_ms: int) -> bool:
+        """Whether a fault of this kind fires now that changes what really happens."""
+        with self._lock:
+            for number, fault in list(self._active.items()):
+                if fault.name == name and self._is_due(
+                    number, fault, endpoint=endpoint, path=path, now_ms=now_ms
+                ):
+                    self._count(number, fault)
+                    return True
+        return False
+
+    def stop_request(self, *, endpoint: str, path: str, now_ms: int) -> Reply | None:
+        """The answer of the first fault that stops this request before the exchange acts on it."""
+        with self._lock:
+            for number, fault in list(self._active.items()):
+                if not fault.before or not self._is_due(
+                    number, fault, endpoint=endpoint, path=path, now_ms=now_ms
+                ):
+                    continue
+                changed = KINDS[fault.name].change(success_reply({}), fault, now_ms)
+                if changed is not None:
+                    self._count(number, fault)
+                    return changed
+        return None
+
     def apply_faults(self, reply: Reply, *, endpoint: str, path: str, now_ms: int) -> Reply:
         """`reply` with every fault that fires on it, in the order in which they were
         switched on.
@@ -135,19 +192,33 @@ class Faults:
             return reply
         with self._lock:
             for number, fault in list(self._active.items()):
+                kind = KINDS[fault.name]
+                if fault.before or kind.is_deed:
+                    continue
                 if not _is_fitting(fault, endpoint=endpoint, path=path, now_ms=now_ms):
                     continue
-                if fault.probability < 1.0 and self._rng.random() >= fault.probability:
-                    continue
-                changed = KINDS[fault.name].change(reply, fault, now_ms)
-                if changed is None:
+                changed = kind.change(reply, fault, now_ms)
+                if changed is None or not self._is_due(
+                    number, fault, endpoint=endpoint, path=path, now_ms=now_ms
+                ):
                     continue
                 reply = changed
-                self._fired[number] += 1
-                self._fired_by_name[fault.name] += 1
-                if fault.times is not None and self._fired[number] >= fault.times:
-                    del self._active[number]
+                self._count(number, fault)
         return reply
+
+    def _is_due(self, number: int, fault: Fault, *, endpoint: str, path: str, now_ms: int) -> bool:
+        if not _is_fitting(fault, endpoint=endpoint, path=path, now_ms=now_ms):
+            return False
+        if self._passed[number] < fault.skip:
+            self._passed[number] += 1
+            return False
+        return fault.probability >= 1.0 or self._rng.random() < fault.probability
+
+    def _count(self, number: int, fault: Fault) -> None:
+        self._fired[number] += 1
+        self._fired_by_name[fault.name] += 1
+        if fault.times is not None and self._fired[number] >= fault.times:
+            del self._active[number]
 
 
 def fault_from(told: Mapping[str, Any]) -> Fault:
@@ -156,20 +227,25 @@ def fault_from(told: Mapping[str, Any]) -> Fault:
     for key, value in told.items():
         if key not in known:
             raise UserError(f"a fault has no field {key!r}", remedy=f"known: {', '.join(known)}")
-        textual = key in {"name", "path", "field"}
-        right = (
-            isinstance(value, str) if textual else value is None or isinstance(value, int | float)
-        )
-        if not right or isinstance(value, bool):
-            raise UserError(
-                f"the fault's {key} was {value!r}",
-                remedy=f"give {'text' if textual else 'a number'}",
-            )
+        if not _is_of_its_kind(key, value):
+            kind = "text" if key in _TEXTS else "true or false" if key == "before" else "a number"
+            raise UserError(f"the fault's {key} was {value!r}", remedy=f"give {kind}")
     if "name" not in told:
         raise UserError("a fault has no name", remedy=f"known: {', '.join(KINDS)}")
     fault = Fault(**told)
     _check(fault)
     return fault
+
+
+_TEXTS = frozenset({"name", "path", "field", "endpoint"})
+
+
+def _is_of_its_kind(key: str, value: Any) -> bool:
+    if key == "before":
+        return isinstance(value, bool)
+    if key in _TEXTS:
+        return isinstance(value, str)
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _check(fault: Fault) -> None:
@@ -193,6 +269,7 @@ def _is_fitting(fault: Fault, *, endpoint: str, path: str, now_ms: int) -> bool:
     only = KINDS[fault.name].endpoints
     return (
         (not only or endpoint in only)
+        and fault.endpoint in {"", endpoint}
         and fnmatch.fnmatchcase(path, fault.path)
         and (fault.from_ms is None or now_ms >= fault.from_ms)
         and (fault.until_ms is None or now_ms < fault.until_ms)

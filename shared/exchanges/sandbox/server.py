@@ -1,23 +1,28 @@
 """A bitbank that you can run at home: the REST protocol around a market, a clock, and faults.
 
 `Sandbox.answer` is the whole exchange without HTTP; `serve` puts it on a port. Paths below
-`/_sandbox/` are its own: clock, faults, counts of requests. bitbank's private endpoints answer as
-they do without a key: code 20003.
+`/_sandbox/` are its own: clock, faults, the account as it is, requests.
 """
 
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from shared.core.errors import UserError
 from shared.core.pair import BTC_JPY
+from shared.core.types import AccountKind
 from shared.exchanges.sandbox import control, public
 from shared.exchanges.sandbox.faults import Faults
 from shared.exchanges.sandbox.market import SandboxMarket
+from shared.exchanges.sandbox.private.endpoints import PRIVATE, limit_signed_read
+from shared.exchanges.sandbox.private.exchange import PrivateSide
+from shared.exchanges.sandbox.private.pair_rules import pair_rules
+from shared.exchanges.sandbox.private.settings import PrivateSettings
 from shared.exchanges.sandbox.reply import Reply, failure_reply, plain_reply, success_reply
+from shared.exchanges.sandbox.routes import Call, Handler, Route
 from shared.exchanges.sandbox.time_source import TimeSource
 from shared.exchanges.sandbox.transport import RunningServer, serve
 
@@ -25,32 +30,6 @@ __all__ = ["PRIVATE", "PUBLIC", "Route", "RunningServer", "Sandbox", "serve"]
 
 PAIR = BTC_JPY.name
 ACCESS_KEY_NOT_FOUND = 20003
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One request as a route sees it. `named` holds the groups of the route's pattern."""
-
-    now_ms: int
-    named: Mapping[str, str]
-    query: str
-    body: bytes
-    headers: Mapping[str, str]
-
-
-Handler: TypeAlias = "Callable[[Sandbox, Call], Reply]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """A method and a path pattern, the endpoint's name (for faults and counts) and what
-    answers it.
-    """
-
-    method: str
-    pattern: re.Pattern[str]
-    endpoint: str
-    handler: Handler
 
 
 class Sandbox:
@@ -64,15 +43,25 @@ class Sandbox:
         faults: Faults | None = None,
         rules: Mapping[str, Any] = public.PAIR_ROW,
         spread_rate: float = 0.0001,
+        private: PrivateSettings | None = None,
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         """Serve `market` at `clock`'s time; `rules` is the pair's row of `/spot/pairs`,
-        `spread_rate` a share of the price.
+        `spread_rate` a share of the price, `private` the account's settings. Limits of requests are
+        counted by `seconds`.
         """
         self.market = market
         self.clock = clock
         self.faults = faults if faults is not None else Faults()
         self.rules = dict(rules)
         self.spread_rate = spread_rate
+        self.private = PrivateSide(
+            market=market,
+            settings=private or PrivateSettings(),
+            spread_rate=spread_rate,
+            seconds=seconds,
+        )
+        self.private.open(clock.now_ms(), pair_rules(self.rules, AccountKind.MARGIN, frozenset()))
         self._lock = threading.Lock()
         self._requests: Counter[str] = Counter()
 
@@ -85,7 +74,7 @@ class Sandbox:
         """
         path, _, query = target.partition("?")
         if path.startswith(control.PREFIX):
-            return self._own(method, path, body)
+            return self._own(method, path, body, query)
         now_ms = self.clock.now_ms()
         route, named = _find_route(method, path)
         endpoint = route.endpoint if route else ("private" if _is_private(path) else "unknown")
@@ -93,11 +82,26 @@ class Sandbox:
             self._requests[endpoint] += 1
         if route is None or named.get("pair", PAIR) != PAIR:
             reply = _unknown(path)
-        else:
-            at = now_ms - self.faults.earlier_ms(endpoint=endpoint, path=path, now_ms=now_ms)
-            reply = route.handler(
-                self, Call(now_ms=at, named=named, query=query, body=body, headers=headers or {})
-            )
+            return self.faults.apply_faults(reply, endpoint=endpoint, path=path, now_ms=now_ms)
+        stopped = self.faults.stop_request(endpoint=endpoint, path=path, now_ms=now_ms)
+        if stopped is not None:
+            return stopped
+        earlier_ms = self.faults.earlier_ms(endpoint=endpoint, path=path, now_ms=now_ms)
+        if route in PRIVATE:
+            longest_ms = int(self.private.settings.most_lag_seconds * 1_000)
+            earlier_ms = min(earlier_ms, longest_ms)
+        call = Call(
+            now_ms=now_ms - earlier_ms,
+            clock_ms=now_ms,
+            endpoint=endpoint,
+            method=method,
+            target=target,
+            named=named,
+            query=query,
+            body=body,
+            headers=headers or {},
+        )
+        reply = route.handler(self, call)
         return self.faults.apply_faults(reply, endpoint=endpoint, path=path, now_ms=now_ms)
 
     def requests(self) -> dict[str, int]:
@@ -110,9 +114,9 @@ class Sandbox:
         with self._lock:
             self._requests.clear()
 
-    def _own(self, method: str, path: str, body: bytes) -> Reply:
+    def _own(self, method: str, path: str, body: bytes, query: str) -> Reply:
         try:
-            return control.answer_control(self, method, path, body)
+            return control.answer_control(self, method, path, body, query=query)
         except UserError as error:
             return plain_reply({"error": f"{error}; {error.remedy}"}, status=400)
 
@@ -199,12 +203,8 @@ PUBLIC: tuple[Route, ...] = (
         r"/(?P<pair>[a-z0-9]+_[a-z]+)/circuit_break_info", "circuit_break_info", _circuit_break_info
     ),
     _get(r"/tickers(?:_jpy)?", "tickers", _tickers),
-    _get(r"(?:/v1)?/spot/pairs", "pairs", _pairs),
-    _get(r"(?:/v1)?/spot/status", "status", _status),
+    _get(r"(?:/v1)?/spot/pairs", "pairs", limit_signed_read(_pairs)),
+    _get(r"(?:/v1)?/spot/status", "status", limit_signed_read(_status)),
 )
 """bitbank's unauthenticated endpoints. `/spot/pairs` also without `/v1`: ccxt asks so when its
 addresses are overridden."""
-
-PRIVATE: tuple[Route, ...] = ()
-"""bitbank's endpoints below `/v1/user/`: none, so each of them answers code 20003. Live trading
-adds its routes here."""

@@ -59,13 +59,15 @@ class Kind:
     """A kind of fault: one sentence, how it changes a reply, and the endpoints it concerns (empty:
     all).
 
-    `earlier_seconds`: the reply is the one of so long ago, before it is changed.
+    `earlier_seconds`: the reply is the one of so long ago, before it is changed. `is_deed`: the
+    exchange really does it, and no answer is changed.
     """
 
     sentence: str
     change: Change
     endpoints: frozenset[str] = frozenset()
     earlier_seconds: float = 0.0
+    is_deed: bool = False
 
 
 def _html(status: int) -> Change:

@@ -266,11 +266,11 @@ def test_orders_of_one_purpose_are_put_off_and_none_is_brought_forward(made):
     ("kind", "more", "answer"),
     [
         (OrderKind.LIMIT, {"price": None}, "30012"),
-        (OrderKind.LIMIT, {"price": 0}, "30012"),
-        (OrderKind.LIMIT, {"price": -1}, "30012"),
+        (OrderKind.LIMIT, {"price": 0}, "40020"),
+        (OrderKind.LIMIT, {"price": -1}, "40020"),
         (OrderKind.LIMIT, {"price": 1}, None),
-        (OrderKind.STOP, {"trigger_price": None}, "30012"),
-        (OrderKind.STOP, {"trigger_price": 0}, "30012"),
+        (OrderKind.STOP, {"trigger_price": None}, "30101"),
+        (OrderKind.STOP, {"trigger_price": 0}, "40112"),
         (OrderKind.STOP, {"trigger_price": 1}, "40200"),
         (OrderKind.MARKET, {"post_only": True}, "40114"),
         (OrderKind.MARKET, {}, None),
@@ -298,7 +298,7 @@ def test_a_stop_closes_on_both_sides_and_a_spot_account_goes_only_long(made, ask
         (OrderKind.LIMIT, 70, None),
         (OrderKind.LIMIT, 71, {"code": "60003", "lots": "71", "most": "70"}),
         (OrderKind.MARKET, 50, None),
-        (OrderKind.MARKET, 51, {"code": "60003", "lots": "51", "most": "50"}),
+        (OrderKind.MARKET, 51, {"code": "60002", "lots": "51", "most": "50"}),
         (OrderKind.LIMIT, 0, {"code": "60004", "lots": "0", "least": "10"}),
         (OrderKind.LIMIT, -1, {"code": "60004", "lots": "-1", "least": "10"}),
     ],
@@ -339,6 +339,26 @@ def test_an_order_of_nothing_is_refused_whatever_the_minimum(made, ask, least):
     )
 
 
+@pytest.mark.parametrize(("status", "answer"), [("NORMAL", "60004"), ("BUSY", "70010")])
+def test_a_minimum_that_was_raised_is_told_apart_from_the_pair_s_own(made, ask, status, answer):
+    rules = replace(FREE, min_lots=10, status=status)
+    assert code(ask(made.account(), made.entry(998, 9), rules=rules)[1]) == answer
+    assert isinstance(ask(made.account(), made.entry(998, 10), rules=rules)[1], Accepted)
+
+
+def test_only_a_purchase_at_market_has_a_limit_of_its_own(made, ask):
+    rules = replace(FREE, max_market_lots=50)
+    sale = made.intent(Purpose.ENTRY, OrderKind.MARKET, 51, side=SHORT)
+    assert code(ask(made.account(), sale, rules=rules)[1]) == "60003"
+
+
+def test_each_kind_of_account_has_its_own_code_for_openings_that_are_suspended(made, ask):
+    shut = replace(FREE, long_opens=False, short_opens=False)
+    assert code(ask(made.account(), made.entry(998), rules=shut)[1]) == "70024"
+    assert code(ask(made.account(), made.entry(1002, side=SHORT), rules=shut)[1]) == "70025"
+    assert code(ask(made.account("spot"), made.entry(998), rules=shut)[1]) == "70005"
+
+
 ALL = ("limit", "market", "stop")
 
 
@@ -346,12 +366,12 @@ ALL = ("limit", "market", "stop")
     ("rules", "refused"),
     [
         ({}, {}),
-        ({"enabled": False}, dict.fromkeys(ALL, "70001")),
-        ({"status": "HALT"}, dict.fromkeys(ALL, "70001")),
-        ({"market_orders": False}, {"market": "70020"}),
-        ({"stop_orders": False}, {"stop": "70009"}),
-        ({"circuit_break_mode": "CIRCUIT_BREAK"}, {"market": "70020", "stop": "70009"}),
-        ({"long_opens": False}, {"limit": "50078"}),
+        ({"enabled": False}, dict.fromkeys(ALL, "70017")),
+        ({"status": "HALT"}, dict.fromkeys(ALL, "70004")),
+        ({"market_orders": False}, {"market": "70009"}),
+        ({"stop_orders": False}, {"stop": "70023"}),
+        ({"circuit_break_mode": "CIRCUIT_BREAK"}, {"market": "70020", "stop": "70023"}),
+        ({"long_opens": False}, {"limit": "70024"}),
         ({"short_opens": False}, {}),
     ],
 )

@@ -158,18 +158,18 @@ def test_what_bitbank_refuses_is_refused(world):
         "too large": (world.entry(990_000, 10_000_001), {}, "60003"),
         "nothing": (world.entry(990_000, 0), {}, "60004"),
         "below the minimum": (world.entry(990_000, 9), {"rules": PairRules(min_lots=10)}, "60004"),
-        "pair disabled": (world.entry(990_000), {"rules": PairRules(enabled=False)}, "70001"),
+        "pair disabled": (world.entry(990_000), {"rules": PairRules(enabled=False)}, "70017"),
         "circuit break": (
             world.close(),
             {"rules": PairRules(circuit_break_mode="CIRCUIT_BREAK")},
             "70020",
         ),
-        "market suspended": (world.close(), {"rules": PairRules(market_orders=False)}, "70020"),
-        "stops suspended": (world.stop(900_000), {"rules": PairRules(stop_orders=False)}, "70009"),
+        "market suspended": (world.close(), {"rules": PairRules(market_orders=False)}, "70009"),
+        "stops suspended": (world.stop(900_000), {"rules": PairRules(stop_orders=False)}, "70023"),
         "opening suspended": (
             world.entry(990_000),
             {"rules": PairRules(long_opens=False)},
-            "50078",
+            "70024",
         ),
         "nothing to close": (world.close(), {}, "50062"),
     }

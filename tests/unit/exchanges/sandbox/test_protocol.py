@@ -234,7 +234,7 @@ def test_requests_are_counted_by_endpoint_and_its_own_are_not(running: Running) 
     told = running.browser.get("/_sandbox/requests").json
     assert told == {
         "total": 5,
-        "endpoints": {"ticker": 1, "candlestick": 2, "unknown": 1, "private": 1},
+        "endpoints": {"ticker": 1, "candlestick": 2, "unknown": 1, "assets": 1},
     }
     assert running.browser.ask("DELETE", "/_sandbox/requests").json["total"] == 0
 
