@@ -20,6 +20,7 @@ from shared.exchanges.bitbank.errors import (
 from shared.exchanges.bitbank.transport import BAD_ANSWER_SHOWN, retry_after_seconds
 
 LONGEST_BODY = 8 * 2**20
+LONGEST_SHOWN = 1_000
 HTTP_GOOD = range(200, 300)
 
 
@@ -28,7 +29,7 @@ class CarriedAnswer:
     """An HTTP answer as it came."""
 
     status: int
-    body: str
+    body: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -67,8 +68,8 @@ def read_envelope(answer: CarriedAnswer) -> Envelope:
             parse_float=_Fraction,
         )
     except (ValueError, RecursionError) as error:
-        shown = mask_secrets(" ".join(answer.body.split()))[:BAD_ANSWER_SHOWN]
-        said = str(error) if isinstance(error, _Twice) else shown or "nothing"
+        shown = mask_secrets(" ".join(answer.body[:LONGEST_SHOWN].split()))[:BAD_ANSWER_SHOWN]
+        said = mask_secrets(str(error)) if isinstance(error, _Twice) else shown or "nothing"
         return Envelope(problem=f"not with JSON: {said}")
     return _envelope(value, status=answer.status)
 
@@ -149,7 +150,7 @@ def _once_each(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _Twice(f"the field {twice[:20]!r} stands twice")
+        raise _Twice(f"the field {twice[:40]!r} stands twice")
     return found
 
 

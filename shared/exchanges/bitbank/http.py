@@ -23,7 +23,7 @@ from shared.exchanges.bitbank.errors import (
     error_of,
     is_worth_retry,
 )
-from shared.exchanges.bitbank.pace import RequestLimits, RequestPace
+from shared.exchanges.bitbank.pace import AccountPace, RequestPace
 from shared.exchanges.bitbank.rereading import Rereading
 from shared.exchanges.bitbank.transport import (
     BAD_ANSWER_SHOWN,
@@ -86,7 +86,7 @@ class PublicRest:
         jitter: Callable[[], float],
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
-        limits: RequestLimits | None = None,
+        limits: AccountPace | None = None,
     ) -> None:
         """Connect to nothing yet. `jitter` draws from [0, 1) and spreads the back-off. `limits`:
         those of the account that the same bot reads; the private host counts its unsigned part too.

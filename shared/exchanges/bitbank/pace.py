@@ -45,12 +45,12 @@ class RequestPace:
         self._tokens = min(self._tokens, 1.0 - min(seconds, MINUTE_SECONDS) * self._per_second)
 
 
-class RequestLimits:
+class AccountPace:
     """The two limits of a bitbank user, whoever of this process sends: queries, and updates (orders
     and cancels), each for itself.
 
     >>> waited = []
-    >>> limits = RequestLimits(monotonic=lambda: sum(waited), sleep=waited.append)
+    >>> limits = AccountPace(monotonic=lambda: sum(waited), sleep=waited.append)
     >>> for _ in range(5):
     ...     limits.queries.wait()
     >>> limits.updates.wait()

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from shared.core.errors import BadData
+from shared.core.masking import quote_value
 from shared.core.money import LOT_BTC
 from shared.core.types import Side
 from shared.exchanges.bitbank.private_schema import (
@@ -206,7 +207,7 @@ def _yen(text: str, what: str) -> int:
 def _order(fields: OrderFields, *, pair: str) -> ExchangeOrder:
     what = f"order {fields.order_id}"
     if fields.pair != pair:
-        raise BadData(f"{what}: its pair is {fields.pair!r:.40}, not {pair}")
+        raise BadData(f"{what}: its pair is {quote_value(fields.pair)}, not {pair}")
     lots = _lots_or_none(fields.start_amount, fields, what)
     remaining = _lots_or_none(fields.remaining_amount, fields, what)
     executed = lots_of(fields.executed_amount, what)
@@ -268,7 +269,7 @@ def _side(text: str | None) -> Side | None:
 def _trade(fields: TradeFields, *, pair: str) -> ExchangeTrade:
     what = f"trade {fields.trade_id}"
     if fields.pair != pair:
-        raise BadData(f"{what}: its pair is {fields.pair!r:.40}, not {pair}")
+        raise BadData(f"{what}: its pair is {quote_value(fields.pair)}, not {pair}")
     lots = lots_of(fields.amount, what)
     if lots < 1:
         raise BadData(f"{what}: nothing was executed")

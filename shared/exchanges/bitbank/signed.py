@@ -20,7 +20,7 @@ from shared.core.settings import ExchangeSettings
 from shared.exchanges.bitbank.bodies import CountedAs, SignedRequest
 from shared.exchanges.bitbank.envelope import CarriedAnswer
 from shared.exchanges.bitbank.errors import HTTP_TOO_MANY, NoAnswer, NotSent
-from shared.exchanges.bitbank.pace import RequestLimits
+from shared.exchanges.bitbank.pace import AccountPace
 from shared.exchanges.bitbank.transport import causes_of, unreachable_sentence
 from shared.exchanges.bitbank.watched import build_session
 
@@ -45,7 +45,7 @@ class SignedRest:
         *,
         key: str,
         secret: str,
-        limits: RequestLimits,
+        limits: AccountPace,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Connect to nothing yet. `limits`: one for all that asks bitbank for this account."""
