@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -16,10 +17,17 @@ from scripts.output.console import json_option, timezone_option
 from shared.core.calendar import DAY_MS, MINUTE_MS, jst_text
 from shared.core.clock import SystemClock
 from shared.core.errors import UserError
+from shared.core.money import LOTS_PER_BTC
 from shared.core.sentences.figures import utc_second
-from shared.exchanges.sandbox.faults import Fault, Faults, fault_from
+from shared.exchanges.sandbox.faults import Fault, Faults, fault_from, read_faults
 from shared.exchanges.sandbox.generate import Planted, generate
 from shared.exchanges.sandbox.market import SandboxMarket
+from shared.exchanges.sandbox.private.settings import (
+    FAKE_KEY,
+    FAKE_SECRET,
+    PrivateSettings,
+    readings_from,
+)
 from shared.exchanges.sandbox.server import PAIR, RunningServer, Sandbox, serve
 from shared.exchanges.sandbox.time_source import MachineTime, Policy, SteppedTime, TimeSource
 
@@ -112,6 +120,42 @@ SHARE_BEFORE_THE_START = 0.75
     metavar="NAME",
     help="A fault, or its JSON object; may be repeated.",
 )
+@click.option(
+    "--faults",
+    "script",
+    type=click.Path(path_type=Path),
+    help="A file with a JSON list of faults.",
+)
+@click.option("--key", default=FAKE_KEY, show_default=True, help="The account's key: made up.")
+@click.option("--secret", default=FAKE_SECRET, show_default=True, help="Its secret: made up.")
+@click.option(
+    "--yen",
+    type=click.IntRange(min=0),
+    default=1_000_000,
+    show_default=True,
+    help="The account's yen at the start.",
+)
+@click.option(
+    "--btc",
+    type=click.FloatRange(0, 1_000),
+    default=0.0,
+    show_default=True,
+    help="Its coins at the start.",
+)
+@click.option(
+    "--reading",
+    "readings",
+    multiple=True,
+    metavar="NAME=CHOICE",
+    help="How to read what bitbank does not document; may be repeated.",
+)
+@click.option(
+    "--limits/--no-limits",
+    "is_limited",
+    default=True,
+    show_default=True,
+    help="10 QUERY and 6 UPDATE requests a second.",
+)
 @json_option
 def command(
     *,
@@ -128,15 +172,31 @@ def command(
     speed: float,
     spread: float,
     faults: tuple[str, ...],
+    script: Path | None,
+    key: str,
+    secret: str,
+    yen: int,
+    btc: float,
+    readings: tuple[str, ...],
+    is_limited: bool,
     as_json: bool,
 ) -> None:
-    """Run a local bitbank: its public REST protocol on loopback, with any candles and any faults.
+    """Run a local bitbank: its REST protocol on loopback, with any candles and any faults.
 
     Without --candles it makes a market from --seed, with a planted pattern where --edge is not 0.
+    One account trades on it, spot and margin, with the key and the secret that are given.
     Faults can also be switched while it runs: POST /_sandbox/faults; GET tells which there are.
     Ctrl-C ends it. With --json, one line is printed when it is ready: {"url": ..., "now_ms": ...}.
     """
-    wanted = Faults(*(_fault(text) for text in faults), seed=seed)
+    scripted = () if script is None else read_faults(script)
+    wanted = Faults(*(_fault(text) for text in faults), *scripted, seed=seed)
+    private = PrivateSettings(
+        keys={key: secret},
+        yen=Decimal(yen),
+        btc_lots=round(btc * LOTS_PER_BTC),
+        readings=readings_from(dict(_reading(text) for text in readings)),
+        is_limited=is_limited,
+    )
     starts_at = None if start is None else _instant(start)
     of_this_machine = start is None and candles is None
     if candles is None:
@@ -155,7 +215,7 @@ def command(
     # as much.
     starts_at = SystemClock().now_ms() if of_this_machine and clock_name == "real" else starts_at
     clock = _clock(clock_name, starts_at, policy=policy, speed=speed)
-    sandbox = Sandbox(market, clock, faults=wanted, spread_rate=spread)
+    sandbox = Sandbox(market, clock, faults=wanted, spread_rate=spread, private=private)
     with _until_told_to_end() as ended, serve(sandbox, port=port) as running:
         if as_json:
             click.echo(
@@ -193,6 +253,11 @@ def _clock(name: str, starts_at: int, *, policy: Policy, speed: float) -> TimeSo
     return MachineTime(offset_ms=starts_at - SystemClock().now_ms(), speed=speed)
 
 
+def _reading(text: str) -> tuple[str, str]:
+    name, _, choice = text.partition("=")
+    return name, choice
+
+
 def _fault(text: str) -> Fault:
     if not text.lstrip().startswith("{"):
         return fault_from({"name": text})
@@ -218,24 +283,29 @@ def _instant(text: str) -> int:
 
 def _facts(sandbox: Sandbox) -> dict[str, Any]:
     market = sandbox.market
+    ((key, secret),) = sandbox.private.settings.keys.items()
     return {
         "market": market.source,
         "starts_at": market.starts_at,
         "ends_at": market.ends_at,
         "clock": sandbox.clock.name,
         "faults": [fault["name"] for fault in sandbox.faults.describe_faults()["active"]],
+        "key": key,
+        "secret": secret,
     }
 
 
 def _welcome(sandbox: Sandbox, running: RunningServer, *, moved: bool) -> str:
     now_ms, market = sandbox.clock.now_ms(), sandbox.market
-    names = ", ".join(_facts(sandbox)["faults"]) or "none (GET /_sandbox/faults lists them)"
+    facts = _facts(sandbox)
+    names = ", ".join(facts["faults"]) or "none (GET /_sandbox/faults lists them)"
     day = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%d")
     span = f"Candles from {utc_second(market.starts_at)} to {utc_second(market.ends_at)}"
     lines = [
         market.source,
         f"{span}; its {sandbox.clock.name} clock shows {utc_second(now_ms)} ({jst_text(now_ms)}).",
         f"Faults: {names}.",
+        f"The account's key is {facts['key']}, its secret {facts['secret']}: no real ones.",
         "",
         f"  curl {running.url}/{PAIR}/ticker",
         f"  curl {running.url}/{PAIR}/candlestick/15min/{day}",

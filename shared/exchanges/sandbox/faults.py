@@ -1,67 +1,29 @@
 """Everything that can go wrong between a bot and bitbank, switchable while the sandbox runs.
 
-A `Fault` names a kind of `KINDS` and says where (a path pattern), how often (`times`,
-`probability`) and when (sandbox time). `Faults` holds the active ones and counts how often each
-fired. Changes of one reply live in `shared.exchanges.sandbox.spoil`.
+A `Fault` names a kind of `EVERY_KIND` and says where (a path pattern, an endpoint), how often
+(`times`, `skip`, `probability`) and when (sandbox time). `Faults` holds the active ones and counts
+how often each fired. Changes of one reply live in `shared.exchanges.sandbox.spoil` and, of the
+private endpoints, in `spoil_account`.
 """
 
 import fnmatch
 import threading
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from shared.core.errors import UserError
+from shared.exchanges.sandbox.fault_reading import (
+    EVERY_KIND,
+    Fault,
+    check_fault,
+    fault_from,
+    read_faults,
+)
 from shared.exchanges.sandbox.reply import Reply, success_reply
-from shared.exchanges.sandbox.spoil import KINDS
 
-_MAX_SECONDS = 86_400
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """One thing that goes wrong.
-
-    Attributes:
-        name: A key of `KINDS`.
-        path: Which requests, as a shell pattern on the path without the query
-            (`/btc_jpy/candlestick/15min/*`).
-        times: How often at the most; None: until it is cleared.
-        probability: Of firing on each request that it fits.
-        from_ms: Sandbox time before which it sleeps; None: from the start.
-        until_ms: Sandbox time from which it sleeps; None: for ever.
-        seconds: For `slow`, `stall`, `rate-limit-retry-after`, `clock-skew`, `cached`, `future`:
-            how many. None: the kind's own number.
-        rate: For `wide-spread`: the spread as a share of the price; for `far-book`: the book's
-            price as a share of it; for
-            `candle-spike`: the factor. None: the kind's own number.
-        rows: For the candle faults: how many rows. None: the kind's own number.
-        field: For `missing-field` and `null-field`: which one, anywhere in the answer. Empty: the
-            first one of its data.
-        endpoint: Which endpoint alone, by its name; empty: every one.
-        skip: How many requests that it fits pass before it fires.
-        before: Whether it stops the request before the exchange acts on it; else the answer is
-            spoiled after it has acted.
-        code: For `code`: which error code.
-    """
-
-    name: str
-    path: str = "*"
-    times: int | None = None
-    probability: float = 1.0
-    from_ms: int | None = None
-    until_ms: int | None = None
-    seconds: float | None = None
-    rate: float | None = None
-    rows: int | None = None
-    field: str = ""
-    endpoint: str = ""
-    skip: int = 0
-    before: bool = False
-    code: int | None = None
+__all__ = ["EVERY_KIND", "Fault", "Faults", "fault_from", "read_faults"]
 
 
 class Faults:
@@ -81,7 +43,7 @@ class Faults:
 
     def add(self, fault: Fault) -> int:
         """Switch a fault on; its number. Raises `UserError` for one that makes no sense."""
-        _check(fault)
+        check_fault(fault)
         with self._lock:
             number, self._next_id = self._next_id, self._next_id + 1
             self._active[number] = fault
@@ -111,31 +73,20 @@ class Faults:
         return {
             "active": active,
             "fired": fired,
-            "known": {name: kind.sentence for name, kind in KINDS.items()},
+            "known": {name: kind.sentence for name, kind in EVERY_KIND.items()},
         }
 
-    def earlier_ms(self, *, endpoint: str, path: str, now_ms: int) -> int:
-        """How long ago the reply is to be made: as far back as any fault that fits asks for.
-
-        It fires in `apply_faults`.
-        """
+    def take_earlier_ms(self, *, endpoint: str, path: str, now_ms: int) -> int:
+        """How long ago the reply is to be made: as far back as any fault asks that fires."""
+        earlier_ms = 0
         with self._lock:
-            return max(
-                (
-                    int(
-                        (
-                            KINDS[fault.name].earlier_seconds
-                            if fault.seconds is None
-                            else fault.seconds
-                        )
-                        * 1000
-                    )
-                    for fault in self._active.values()
-                    if KINDS[fault.name].earlier_seconds
-                    and _is_fitting(fault, endpoint=endpoint, path=path, now_ms=now_ms)
-                ),
-                default=0,
-            )
+            for number, fault in list(self._active.items()):
+                own = EVERY_KIND[fault.name].earlier_seconds
+                if own and self._is_due(number, fault, endpoint=endpoint, path=path, now_ms=now_ms):
+                    seconds = own if fault.seconds is None else fault.seconds
+                    earlier_ms = max(earlier_ms, int(seconds * 1000))
+                    self._count(number, fault)
+        return earlier_ms
 
     def active_names(self, *, now_ms: int) -> frozenset[str]:
         """Which kinds are active at `now_ms`, wherever: the account keeps to what the market says
@@ -178,7 +129,7 @@ class Faults:
                     number, fault, endpoint=endpoint, path=path, now_ms=now_ms
                 ):
                     continue
-                changed = KINDS[fault.name].change(success_reply({}), fault, now_ms)
+                changed = EVERY_KIND[fault.name].change(success_reply({}), fault, now_ms)
                 if changed is not None:
                     self._count(number, fault)
                     return changed
@@ -192,8 +143,8 @@ class Faults:
             return reply
         with self._lock:
             for number, fault in list(self._active.items()):
-                kind = KINDS[fault.name]
-                if fault.before or kind.is_deed:
+                kind = EVERY_KIND[fault.name]
+                if fault.before or kind.is_deed or kind.earlier_seconds:
                     continue
                 if not _is_fitting(fault, endpoint=endpoint, path=path, now_ms=now_ms):
                     continue
@@ -221,52 +172,8 @@ class Faults:
             del self._active[number]
 
 
-def fault_from(told: Mapping[str, Any]) -> Fault:
-    """A fault from a JSON object. Raises `UserError` for an unknown or malformed field."""
-    known = {field.name: field for field in fields(Fault)}
-    for key, value in told.items():
-        if key not in known:
-            raise UserError(f"a fault has no field {key!r}", remedy=f"known: {', '.join(known)}")
-        if not _is_of_its_kind(key, value):
-            kind = "text" if key in _TEXTS else "true or false" if key == "before" else "a number"
-            raise UserError(f"the fault's {key} was {value!r}", remedy=f"give {kind}")
-    if "name" not in told:
-        raise UserError("a fault has no name", remedy=f"known: {', '.join(KINDS)}")
-    fault = Fault(**told)
-    _check(fault)
-    return fault
-
-
-_TEXTS = frozenset({"name", "path", "field", "endpoint"})
-
-
-def _is_of_its_kind(key: str, value: Any) -> bool:
-    if key == "before":
-        return isinstance(value, bool)
-    if key in _TEXTS:
-        return isinstance(value, str)
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
-def _check(fault: Fault) -> None:
-    if fault.name not in KINDS:
-        raise UserError(f"there is no fault {fault.name!r}", remedy=f"known: {', '.join(KINDS)}")
-    if not 0.0 < fault.probability <= 1.0:
-        raise UserError(
-            f"a fault's probability was {fault.probability}",
-            remedy="give a number above 0 and at most 1",
-        )
-    if fault.times is not None and (fault.times < 1 or fault.times != int(fault.times)):
-        raise UserError(
-            f"a fault was to fire {fault.times} times",
-            remedy="give a whole number from 1 on, or none",
-        )
-    if fault.seconds is not None and not abs(fault.seconds) <= _MAX_SECONDS:
-        raise UserError(f"a fault's seconds were {fault.seconds}", remedy="give at most a day")
-
-
 def _is_fitting(fault: Fault, *, endpoint: str, path: str, now_ms: int) -> bool:
-    only = KINDS[fault.name].endpoints
+    only = EVERY_KIND[fault.name].endpoints
     return (
         (not only or endpoint in only)
         and fault.endpoint in {"", endpoint}

@@ -30,6 +30,8 @@ __all__ = ["PRIVATE", "PUBLIC", "Route", "RunningServer", "Sandbox", "serve"]
 
 PAIR = BTC_JPY.name
 ACCESS_KEY_NOT_FOUND = 20003
+PLEASE_LOGIN = 20018
+"""What bitbank says where `/v1` is missing."""
 
 
 class Sandbox:
@@ -86,7 +88,7 @@ class Sandbox:
         stopped = self.faults.stop_request(endpoint=endpoint, path=path, now_ms=now_ms)
         if stopped is not None:
             return stopped
-        earlier_ms = self.faults.earlier_ms(endpoint=endpoint, path=path, now_ms=now_ms)
+        earlier_ms = self.faults.take_earlier_ms(endpoint=endpoint, path=path, now_ms=now_ms)
         if route in PRIVATE:
             longest_ms = int(self.private.settings.most_lag_seconds * 1_000)
             earlier_ms = min(earlier_ms, longest_ms)
@@ -137,6 +139,8 @@ def _is_private(path: str) -> bool:
 def _unknown(path: str) -> Reply:
     if _is_private(path):
         return failure_reply(ACCESS_KEY_NOT_FOUND, status=401)
+    if path.startswith("/user/"):
+        return failure_reply(PLEASE_LOGIN, status=401)
     return failure_reply(public.URL_NOT_FOUND, status=404)
 
 

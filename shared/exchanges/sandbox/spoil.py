@@ -50,6 +50,11 @@ class Wishes(Protocol):
         """Which field; empty: the first."""
         ...
 
+    @property
+    def code(self) -> int | None:
+        """Which error code; None: one that nobody knows."""
+        ...
+
 
 Change: TypeAlias = Callable[[Reply, Wishes, int], Reply | None]
 

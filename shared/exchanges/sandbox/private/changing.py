@@ -30,11 +30,14 @@ def take_order(side: PrivateSide, ground: Ground, wanted: OrderAsked, call: Call
         and (ordering.is_triggered(record, int(book.mid)))
     ):
         raise Refused(refusals.TRIGGERS_AT_ONCE)
-    standing, record = ordering.send_order(standing, ground, record, book=book, at=now_ms)
-    if record.intent.post_only and not record.is_over and ground.is_lying("post-only-canceled"):
-        standing = _end(standing, ground, record, "CANCELED_UNFILLED", now_ms)
+    if ground.is_lying("order-rejected"):
+        standing, record = ordering.take_ended(standing, record, "REJECTED", at=now_ms)
+    elif record.intent.post_only and ground.is_lying("post-only-canceled"):
+        standing, record = ordering.take_ended(standing, record, "CANCELED_UNFILLED", at=now_ms)
+    else:
+        standing, record = ordering.send_order(standing, ground, record, book=book, at=now_ms)
     side.keep(standing)
-    return standing.orders[record.order_id]
+    return record
 
 
 def cancel(side: PrivateSide, ground: Ground, order_id: int, call: Call) -> SentOrder:

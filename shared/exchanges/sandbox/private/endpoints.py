@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shared.core.types import AccountKind
-from shared.exchanges.sandbox.private import asked, changing, listing, rows
+from shared.exchanges.sandbox.private import asked, changing, listing, margin_rows, rows
 from shared.exchanges.sandbox.private.exchange import LoggedRequest, PrivateSide
 from shared.exchanges.sandbox.private.limits import RequestKind
 from shared.exchanges.sandbox.private.pair_rules import pair_rules
@@ -96,18 +96,19 @@ def limit_signed_read(handler: Handler) -> Handler:
 
 def _assets(side: PrivateSide, ground: Ground, call: Call) -> Any:
     del ground
-    return {"assets": rows.asset_rows(side.view(call.now_ms), side.settings)}
+    return {"assets": rows.asset_rows(side.view(call.now_ms), call.now_ms, side.settings)}
 
 
 def _margin_status(side: PrivateSide, ground: Ground, call: Call) -> Any:
     del ground
     mark = side.price_at(call.now_ms)
-    return rows.margin_data(side.view(call.now_ms), mark, call.now_ms, side.settings)
+    return margin_rows.margin_data(side.view(call.now_ms), mark, call.now_ms, side.settings)
 
 
 def _margin_positions(side: PrivateSide, ground: Ground, call: Call) -> Any:
     del ground
-    return rows.positions_data(side.view(call.now_ms), call.now_ms, side.settings)
+    mark = side.price_at(call.now_ms)
+    return margin_rows.positions_data(side.view(call.now_ms), mark, call.now_ms, side.settings)
 
 
 def _order(side: PrivateSide, ground: Ground, call: Call) -> Any:

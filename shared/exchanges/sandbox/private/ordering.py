@@ -80,13 +80,18 @@ def send_order(
     if refusal is None:
         return standing, standing.orders[order_id]
     if refusal.reason is Reason.POST_ONLY_WOULD_CROSS:
-        ended = copy_with(record, status="CANCELED_UNFILLED", canceled_at=at)
-        number = {"next_order_id": order_id + 1}
-        standing = copy_with(
-            with_record(standing, ended, at=at), spot=copy_with(standing.spot, **number)
-        )
-        return standing, ended
+        return take_ended(standing, record, "CANCELED_UNFILLED", at=at)
     raise Refused(int(refusal.context.get("code", refusals.BUSY)))
+
+
+def take_ended(
+    standing: Standing, record: SentOrder, status: str, *, at: int
+) -> tuple[Standing, SentOrder]:
+    """Take an order that ends at once, and never was in the market."""
+    order_id = max(standing.spot.next_order_id, standing.margin.next_order_id)
+    ended = copy_with(record, order_id=order_id, status=status, canceled_at=at)
+    spot = copy_with(standing.spot, next_order_id=order_id + 1)
+    return copy_with(with_record(standing, ended, at=at), spot=spot), ended
 
 
 def place_triggered(

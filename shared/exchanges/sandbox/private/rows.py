@@ -6,8 +6,8 @@ from typing import Any
 
 from shared.core.money import ZERO, btc_from_lots, jpy, notional_jpy
 from shared.core.pair import BTC_JPY
-from shared.core.types import AccountKind, Fill, OrderKind, Side, Trade
-from shared.exchanges.paper.ledger import PaperAccount, available_jpy
+from shared.core.types import AccountKind, Fill, Side, Trade
+from shared.exchanges.paper.ledger import PaperAccount
 from shared.exchanges.sandbox.market import btc_text
 from shared.exchanges.sandbox.private.settings import PrivateSettings
 from shared.exchanges.sandbox.private.standing import (
@@ -15,20 +15,8 @@ from shared.exchanges.sandbox.private.standing import (
     TRIGGERED_TYPES,
     SentOrder,
     Standing,
-    funded_account,
 )
-from shared.exchanges.sandbox.private.worth import (
-    maintenance_jpy,
-    margin_percentage,
-    owed_jpy,
-    owed_parts,
-    positions_of,
-    product_jpy,
-    profit_jpy,
-)
-
-OTHER_PAIRS = ("eth_jpy", "xrp_jpy")
-"""Pairs with margin that nobody trades here: their rows are there all the same."""
+from shared.exchanges.sandbox.private.worth import uncollected_jpy
 
 
 def order_row(record: SentOrder, settings: PrivateSettings) -> dict[str, Any]:
@@ -62,9 +50,13 @@ def order_row(record: SentOrder, settings: PrivateSettings) -> dict[str, Any]:
     }
     if record.type in TRIGGERED_TYPES:
         row["trigger_price"] = str(intent.trigger_price)
-    for name in ("triggered_at", "canceled_at", "executed_at"):
-        if getattr(record, name) is not None:
-            row[name] = getattr(record, name)
+    is_canceled = record.status.startswith("CANCELED")
+    times = {
+        "triggered_at": record.triggered_at,
+        "canceled_at": record.canceled_at if is_canceled else None,
+        "executed_at": record.executed_at,
+    }
+    row |= {name: at for name, at in times.items() if at is not None}
     row["status"] = record.status
     return row
 
@@ -72,10 +64,10 @@ def order_row(record: SentOrder, settings: PrivateSettings) -> dict[str, Any]:
 def _average(record: SentOrder) -> str:
     if not record.executed_lots:
         return "0"
-    return _plain(Decimal(record.value) / record.executed_lots)
+    return price_text(Decimal(record.value) / record.executed_lots)
 
 
-def _plain(price: Decimal) -> str:
+def price_text(price: Decimal) -> str:
     """A price: whole yen without places, else four."""
     return str(int(price)) if price == int(price) else f"{jpy(price):f}"
 
@@ -126,7 +118,7 @@ def _paired(account: PaperAccount) -> Iterator[tuple[Fill, Trade | None]]:
         yield fill, None if is_opening else next(trades)
 
 
-def asset_rows(standing: Standing, settings: PrivateSettings) -> list[dict[str, Any]]:
+def asset_rows(standing: Standing, at: int, settings: PrivateSettings) -> list[dict[str, Any]]:
     """Yen and coins on hand, and what of them resting spot orders hold."""
     with_fee = settings.readings.locked_fee == "yes"
     locked_yen, locked_lots = ZERO, 0
@@ -142,7 +134,8 @@ def asset_rows(standing: Standing, settings: PrivateSettings) -> list[dict[str, 
             locked_yen += cost + (jpy(cost * fee_rate) if with_fee else ZERO)
     coins = standing.spot.lots(Side.LONG)
     locked_lots = min(locked_lots, coins)
-    yen = max(ZERO, standing.yen)
+    late = uncollected_jpy(standing, at, settings.readings.collection)
+    yen = max(ZERO, standing.yen + late)
     locked_yen = min(locked_yen, yen)
     return [
         {
@@ -178,101 +171,6 @@ def _asset(name: str, places: int, onhand: Decimal, locked: Decimal) -> dict[str
         "stop_deposit": False,
         "stop_withdrawal": False,
     }
-
-
-def position_rows(standing: Standing, at: int) -> list[dict[str, Any]]:
-    """Two rows for every pair with margin, also where nothing is held."""
-    rows = []
-    for pair in (BTC_JPY.name, *OTHER_PAIRS):
-        for side in Side:
-            held = positions_of(standing.margin, side) if pair == BTC_JPY.name else ()
-            fee, interest = ZERO, ZERO
-            if held:
-                fee, interest = owed_parts(standing.margin, held[0], at)
-            rows.append(
-                {
-                    "pair": pair,
-                    "position_side": str(side),
-                    "open_amount": btc_text(held[0].lots if held else 0),
-                    "product": f"{product_jpy(held):f}",
-                    "average_price": _plain(held[0].average_price) if held else "0",
-                    "unrealized_fee_amount": f"{fee:f}",
-                    "unrealized_interest_amount": f"{interest:f}",
-                }
-            )
-    return rows
-
-
-def positions_data(standing: Standing, at: int, settings: PrivateSettings) -> dict[str, Any]:
-    """`/user/margin/positions`."""
-    return {
-        "notice": {"what": None, "occurred_at": None, "amount": None, "due_date_at": None},
-        "payables": {"amount": f"{max(ZERO, -standing.yen):.4f}"},
-        "positions": position_rows(standing, at),
-        "losscut_threshold": {
-            "individual": f"{settings.losscut_percentage:f}",
-            "company": f"{settings.losscut_percentage:f}",
-        },
-    }
-
-
-def margin_data(
-    standing: Standing, mark: int | None, at: int, settings: PrivateSettings
-) -> dict[str, Any]:
-    """`/user/margin/status`."""
-    funded = funded_account(standing, AccountKind.MARGIN, mark, settings.collateral_rate)
-    profit, owed = profit_jpy(funded.positions, mark), owed_jpy(funded, mark, at)
-    held = {side: product_jpy(positions_of(funded, side)) for side in Side}
-    asked = {side: _orders_jpy(funded, side) for side in Side}
-    needed = {side: maintenance_jpy(funded, held[side]) for side in Side}
-    ordered = {side: maintenance_jpy(funded, asked[side]) for side in Side}
-    percentage = margin_percentage(funded, mark, at)
-    has_positions = percentage is not None
-    free = available_jpy(funded, mark, at)
-    return {
-        "status": _status(percentage, settings),
-        "total_margin_balance_percentage": None if percentage is None else f"{percentage:f}",
-        "total_margin_balance": f"{funded.cash_jpy + profit - owed:f}",
-        "margin_position_profit_loss": f"{profit:f}",
-        "unrealized_cost": f"{owed:f}",
-        "total_margin_position_product": f"{sum(held.values()) + sum(asked.values()):f}",
-        "open_margin_position_product": f"{sum(held.values()):f}",
-        "open_margin_order_product": f"{sum(asked.values()):f}",
-        "total_position_maintenance_margin": f"{sum(needed.values()):f}",
-        "total_long_position_maintenance_margin": f"{needed[Side.LONG]:f}",
-        "total_short_position_maintenance_margin": f"{needed[Side.SHORT]:f}",
-        "total_open_order_maintenance_margin": f"{sum(ordered.values()):f}",
-        "total_long_open_order_maintenance_margin": f"{ordered[Side.LONG]:f}",
-        "total_short_open_order_maintenance_margin": f"{ordered[Side.SHORT]:f}",
-        "margin_call_percentage": (
-            f"{settings.margin_call_percentage:f}" if has_positions else None
-        ),
-        "losscut_percentage": f"{settings.losscut_percentage:f}" if has_positions else None,
-        "buy_credit": f"{free:f}",
-        "sell_credit": f"{free:f}",
-        "available_balances": [{"pair": BTC_JPY.name, "long": f"{free:f}", "short": f"{free:f}"}],
-    }
-
-
-def _status(percentage: Decimal | None, settings: PrivateSettings) -> str:
-    if percentage is None:
-        return "NORMAL"
-    if percentage < settings.losscut_percentage:
-        return "LOSSCUT"
-    return "CALL" if percentage < settings.margin_call_percentage else "NORMAL"
-
-
-def _orders_jpy(account: PaperAccount, side: Side) -> Decimal:
-    return sum(
-        (
-            notional_jpy(order.intent.price or 0, order.remaining_lots)
-            for order in account.orders
-            if order.intent.is_opening
-            and order.intent.side is side
-            and order.intent.kind is OrderKind.LIMIT
-        ),
-        ZERO,
-    )
 
 
 def newest_first(records: Sequence[SentOrder]) -> list[SentOrder]:

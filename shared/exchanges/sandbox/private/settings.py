@@ -40,6 +40,10 @@ READINGS: Mapping[str, tuple[tuple[str, ...], str]] = {
         ("skip", "refuse"),
         "Whether cancel_orders leaves out what it cannot cancel or refuses the whole batch.",
     ),
+    "collection": (
+        ("at_once", "late"),
+        "Whether a margin loss leaves the yen on hand at once or is owed for a minute.",
+    ),
     "error_status": (("4xx", "200"), "The HTTP status of an error's JSON."),
     "empty_fields": (
         ("missing", "null"),
@@ -62,6 +66,7 @@ class Readings:
     interest_sign: str = "plus"
     locked_fee: str = "yes"
     batch: str = "skip"
+    collection: str = "at_once"
     error_status: str = "4xx"
     empty_fields: str = "missing"
 

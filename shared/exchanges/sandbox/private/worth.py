@@ -7,6 +7,9 @@ from shared.core.frozen import copy_with
 from shared.core.money import ZERO, jpy, notional_jpy
 from shared.core.types import Position, Side
 from shared.exchanges.paper.ledger import PaperAccount, equity
+from shared.exchanges.sandbox.private.standing import Standing
+
+COLLECTED_AFTER_MS = 60_000
 
 
 def profit_jpy(positions: Iterable[Position], mark: int | None) -> Decimal:
@@ -55,6 +58,22 @@ def margin_percentage(account: PaperAccount, mark: int | None, at: int) -> Decim
     if not needed:
         return None
     return (equity(account, mark, at) / needed * 100).quantize(Decimal("0.01"))
+
+
+def uncollected_jpy(standing: Standing, at: int, reading: str) -> Decimal:
+    """What margin closes of the last minute lost and have not taken from the yen on hand yet; none
+    where all is taken at once.
+    """
+    if reading == "at_once":
+        return ZERO
+    return sum(
+        (
+            max(ZERO, -trade.net_jpy)
+            for trade in standing.margin.trades
+            if trade.closed_at > at - COLLECTED_AFTER_MS
+        ),
+        ZERO,
+    )
 
 
 def positions_of(account: PaperAccount, side: Side) -> tuple[Position, ...]:
