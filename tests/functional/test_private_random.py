@@ -331,6 +331,18 @@ def as_plain(value: Any) -> Any:
 
 # reading
 
+
+def asked_for(data: dict[str, Any], order_ids: list[int]) -> dict[str, Any]:
+    """What `orders_info` says of these ids: what is missing is silently missing."""
+    orders = orders_of(data)
+    if not {one["order_id"] for one in orders} <= set(order_ids):
+        raise Doubt("not asked for")
+    return {
+        "orders": orders,
+        "missing": frozenset(order_ids) - {one["order_id"] for one in orders},
+    }
+
+
 READS: dict[str, tuple[Callable[[AccountReader], Any], Callable[[dict[str, Any]], Any]]] = {
     "assets": (AccountReader.read_balances, assets_of),
     "active_orders": (AccountReader.read_resting, orders_of),
@@ -352,7 +364,7 @@ class World:
 
     def next_wire(self, endpoint: str, *, sometimes_valid: float, **fixed: Any) -> bool:
         """Lay out an answer; True where it is a valid one."""
-        made = answers.made_answer(self.rng, endpoint, **fixed)
+        self.made = made = answers.made_answer(self.rng, endpoint, **fixed)
         if self.rng.random() < sometimes_valid:
             self.wire = Wire("valid", 200, json.dumps(made).encode())
             return True
@@ -371,18 +383,26 @@ def world():
         made[0].rest.close()
 
 
+def read_these(ids: list[int]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    return (lambda account: account.read_orders(ids), lambda data: asked_for(data, ids))
+
+
 def test_readings_are_understood_field_by_field_or_not_at_all(world, full):
     rounds = (FULL if full else SAMPLE) // 2
     for _ in range(rounds):
-        endpoint = world.rng.choice(list(READS))
-        call, read = READS[endpoint]
+        endpoint = world.rng.choice([*READS, "orders_info"])
         fixed = {"order_id": 77} if endpoint == "order_info" else {}
         is_valid = world.next_wire(endpoint, sometimes_valid=0.4, **fixed)
+        if endpoint == "orders_info":
+            ids = [5, *(row["order_id"] for row in world.made["data"]["orders"])]
+            call, read = read_these(ids)
+        else:
+            call, read = READS[endpoint]
         try:
             wanted = read_by_the_words(world.wire, read)
-        except ValueError as doubt:
-            assert not is_valid, (doubt, world.wire)
+        except ValueError:
             wanted = None
+        assert wanted is not None or not is_valid, world.wire
         try:
             understood = as_plain(call(world.account))
         except BotError:
@@ -394,6 +414,8 @@ def test_readings_are_understood_field_by_field_or_not_at_all(world, full):
         if endpoint == "order_info":
             assert understood["order_id"] == 77
         world.counts["valid" if is_valid else f"like one: {world.wire.made_by}"] += 1
+        world.counts[endpoint] += is_valid
+    assert min(world.counts[one] for one in [*READS, "orders_info"]) > rounds * 0.03
     assert world.counts["valid"] > rounds * 0.3
     assert world.counts["refused"] > rounds * 0.35
 

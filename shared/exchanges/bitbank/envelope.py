@@ -69,7 +69,7 @@ def read_envelope(answer: CarriedAnswer) -> Envelope:
         )
     except (ValueError, RecursionError) as error:
         shown = mask_secrets(" ".join(answer.body[:LONGEST_SHOWN].split()))[:BAD_ANSWER_SHOWN]
-        said = mask_secrets(str(error)) if isinstance(error, _Twice) else shown or "nothing"
+        said = str(error) if isinstance(error, _Twice) else shown or "nothing"
         return Envelope(problem=f"not with JSON: {said}")
     return _envelope(value, status=answer.status)
 
@@ -150,7 +150,7 @@ def _once_each(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _Twice(f"the field {twice[:40]!r} stands twice")
+        raise _Twice(f"the field {mask_secrets(twice)[:40]!r} stands twice")
     return found
 
 
