@@ -26,7 +26,7 @@ from shared.exchanges.bitbank.sending import PreparedOrder, cancel_order, send_o
 from shared.exchanges.bitbank.signed import SignedRest
 from tests.support.bitbank_api import table
 from tests.support.fixed_clock import FixedClock
-from tests.support.made_standing import made_standing
+from tests.support.made_before import made_before
 from tests.support.raw_exchange import (
     KEY,
     SECRET,
@@ -44,6 +44,7 @@ from tests.support.raw_exchange import (
     reset,
     send_raw,
     signed_rest,
+    stall,
     unlimited,
 )
 
@@ -90,8 +91,8 @@ class Bot:
         self.rest = signed_rest(exchange.url, clock, timeout_seconds="0.4")
         self.account = account_reader(self.rest, clock, exchange.url)
 
-    def prepared(self, intent: OrderIntent = ENTRY, **standing: int) -> PreparedOrder:
-        return self.account.prepare(intent, standing=made_standing(**standing))
+    def prepared(self, intent: OrderIntent = ENTRY, **known: int) -> PreparedOrder:
+        return self.account.prepare_order(intent, before=made_before(**known))
 
 
 class Answers:
@@ -202,7 +203,7 @@ ENDS: dict[str, tuple[Act, type]] = {
     "an answer that is cut and does not show it": (JUST_HALF, Unknown),
     "no HTTP": (send_raw(b"what?\r\n\r\n"), Unknown),
     "an answer that never comes": (
-        lambda _connection, _request: bool(time.sleep(1.2)),
+        stall,
         Unknown,
     ),
     "a body byte by byte": (
@@ -266,7 +267,7 @@ def test_a_refused_connection_is_a_certain_no() -> None:
     clock = FixedClock(T)
     rest = signed_rest(f"http://127.0.0.1:{port}/v1", clock)
     account = account_reader(rest, clock, f"http://127.0.0.1:{port}/v1")
-    outcome = send_order(rest, account.prepare(ENTRY, standing=made_standing())).outcome
+    outcome = send_order(rest, account.prepare_order(ENTRY, before=made_before())).outcome
     assert isinstance(outcome, Rejected)
     assert "was not sent" in outcome.context["found"]
     assert cancel_order(rest, 5, pair=PAIR).fate is CancelFate.REFUSED
@@ -279,7 +280,7 @@ def test_a_name_without_address_is_a_certain_no() -> None:
     clock = FixedClock(T)
     rest = signed_rest("http://nowhere.invalid/v1", clock)
     account = account_reader(rest, clock, "http://nowhere.invalid/v1")
-    outcome = send_order(rest, account.prepare(ENTRY, standing=made_standing())).outcome
+    outcome = send_order(rest, account.prepare_order(ENTRY, before=made_before())).outcome
     assert isinstance(outcome, Rejected)
 
 
@@ -474,7 +475,7 @@ def test_nothing_waits_past_the_deadline(paced: tuple[Bot, OwnTime], answers: An
 
 
 def test_a_request_takes_no_longer_than_the_deadline(bot: Bot, answers: Answers) -> None:
-    answers.by_path["assets"] = lambda _connection, _request: bool(time.sleep(1.0))
+    answers.by_path["assets"] = stall
     began = time.monotonic()
     bot.rest.begin(deadline=began + 0.15)
     with pytest.raises(Unavailable):
@@ -701,13 +702,14 @@ POSITION = {
     "unrealized_fee_amount": "0.0000",
     "unrealized_interest_amount": "0.0000",
 }
+SIDES = [
+    POSITION | {"position_side": "short", "open_amount": "0.0000", "average_price": "0"},
+    POSITION | {"position_side": "long", "open_amount": "0.0010", "average_price": "15000000"},
+]
 POSITIONS = {
     "notice": {"what": None, "occurred_at": None, "amount": None, "due_date_at": None},
     "payables": {"amount": "0.0000"},
-    "positions": [
-        POSITION | {"position_side": "short", "open_amount": "0.0000", "average_price": "0"},
-        POSITION | {"position_side": "long", "open_amount": "0.0010", "average_price": "15000000"},
-    ],
+    "positions": SIDES,
 }
 
 
@@ -725,23 +727,23 @@ def test_prepare_reads_what_reconciling_needs_and_fixes_the_time_after_that(
         "spot/active_orders": reply(envelope({"orders": [TOLD]})),
         "spot/trade_history": reply(envelope({"trades": [trade(1, T)]})),
     }
-    prepared = bot.account.prepare(ENTRY)
+    prepared = bot.account.prepare_order(ENTRY)
     assert prepared.body.encode() == ENTRY_BODY
     assert prepared.at_ms == T + 1_234
     assert prepared.before.newest_order_id == TOLD["order_id"]
     assert prepared.before.balances.jpy.free == Decimal("31279060.2696")
     assert prepared.before.positions is not None
     assert (prepared.before.positions.long.lots, prepared.before.positions.short.lots) == (10, 0)
-    assert bot.account.prepare(ENTRY, standing=prepared.before, at_ms=T + 5).at_ms == T + 5
+    assert bot.account.prepare_order(ENTRY, before=prepared.before, at_ms=T + 5).at_ms == T + 5
     for sent in bot.exchange.requests:
         assert table.request_problems(sent.method, sent.target, sent.body) == []
     assert len(bot.exchange.requests) == 4
     spot = account_reader(bot.rest, bot.clock, bot.exchange.url, is_margin=False)
-    assert spot.prepare(ENTRY).before.positions is None
+    assert spot.prepare_order(ENTRY).before.positions is None
 
 
 def test_a_side_that_is_not_told_is_not_empty(bot: Bot, answers: Answers) -> None:
-    for rows in ([], POSITIONS["positions"][:1], POSITIONS["positions"][:1] * 2):
+    for rows in ([], SIDES[:1], SIDES[:1] * 2):
         answers.by_path["margin/positions"] = reply(envelope(POSITIONS | {"positions": rows}))
         with pytest.raises(BadData):
             bot.account.read_positions()

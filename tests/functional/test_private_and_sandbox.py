@@ -68,7 +68,9 @@ class Trader:
         )
 
     def send(self, purpose: Purpose, kind: OrderKind, lots: int, **more: Any) -> SendResult:
-        return send_order(self.rest, self.account.prepare(self.intent(purpose, kind, lots, **more)))
+        return send_order(
+            self.rest, self.account.prepare_order(self.intent(purpose, kind, lots, **more))
+        )
 
     def accepted(self, purpose: Purpose, kind: OrderKind, lots: int, **more: Any) -> ExchangeOrder:
         result = self.send(purpose, kind, lots, **more)
@@ -203,7 +205,7 @@ def test_what_is_not_documented_may_be_read_in_any_way(
 
 def test_a_request_of_before_is_refused_for_certain(open_trader: Open) -> None:
     trader = open_trader()
-    prepared = trader.account.prepare(trader.intent(Purpose.ENTRY, OrderKind.MARKET, 1))
+    prepared = trader.account.prepare_order(trader.intent(Purpose.ENTRY, OrderKind.MARKET, 1))
     trader.sandbox.clock.advance_to(NOW + 5_001)  # this machine's clock stands still
     result = send_order(trader.rest, prepared)
     assert result.outcome == Rejected(
@@ -223,7 +225,7 @@ def test_an_order_whose_answer_is_lost_is_unknown_and_there(open_trader: Open, n
     trader = open_trader()
     price = trader.price() - 200_000
     trader.sandbox.faults.add(Fault(name=name, path="/v1/user/spot/order", times=1))
-    prepared = trader.account.prepare(
+    prepared = trader.account.prepare_order(
         trader.intent(Purpose.ENTRY, OrderKind.LIMIT, 7, price=price, post_only=True)
     )
     result = send_order(trader.rest, prepared)

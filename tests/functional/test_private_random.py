@@ -8,7 +8,7 @@ adapter; what an order's answer means is judged by it and by the table's list of
 import json
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from typing import Any
@@ -16,14 +16,23 @@ from typing import Any
 import pytest
 
 from shared.core.errors import BotError
-from shared.core.types import Accepted, OrderIntent, OrderKind, Purpose, Rejected, Side, Unknown
+from shared.core.types import (
+    Accepted,
+    OrderIntent,
+    OrderKind,
+    Outcome,
+    Purpose,
+    Rejected,
+    Side,
+    Unknown,
+)
 from shared.exchanges.bitbank.account import AccountReader
 from shared.exchanges.bitbank.codes import CancelFate
 from shared.exchanges.bitbank.sending import cancel_order, send_order
 from tests.support.bitbank_api import answers, table
 from tests.support.bitbank_api.answers import PAIR, Wire
 from tests.support.fixed_clock import FixedClock
-from tests.support.made_standing import made_standing
+from tests.support.made_before import made_before
 from tests.support.raw_exchange import (
     RawExchange,
     account_reader,
@@ -373,7 +382,7 @@ class World:
 
 
 @pytest.fixture
-def world():
+def world() -> Iterator[World]:
     made: list[World] = []
     with raw_exchange(
         lambda _request: reply(made[0].wire.body, status=made[0].wire.status)
@@ -387,7 +396,7 @@ def read_these(ids: list[int]) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return (lambda account: account.read_orders(ids), lambda data: asked_for(data, ids))
 
 
-def test_readings_are_understood_field_by_field_or_not_at_all(world, full):
+def test_readings_are_understood_field_by_field_or_not_at_all(world: World, full: bool) -> None:
     rounds = (FULL if full else SAMPLE) // 2
     for _ in range(rounds):
         endpoint = world.rng.choice([*READS, "orders_info"])
@@ -459,7 +468,7 @@ def fields_of_the_order(intent: OrderIntent) -> dict[str, Any]:
 
 def is_that_order(found: dict[str, Any], intent: OrderIntent) -> bool:
     wanted = fields_of_the_order(intent)
-    return (
+    return bool(
         found["is_buy"] == (wanted["side"] == "buy")
         and found["position_side"] == wanted["position_side"]
         and found["kind"] == wanted["type"]
@@ -469,7 +478,9 @@ def is_that_order(found: dict[str, Any], intent: OrderIntent) -> bool:
     )
 
 
-def test_an_order_is_accepted_or_refused_for_certain_and_otherwise_unknown(world, full):
+def test_an_order_is_accepted_or_refused_for_certain_and_otherwise_unknown(
+    world: World, full: bool
+) -> None:
     rounds = (FULL if full else SAMPLE) // 4
     for _ in range(rounds):
         intent = world.rng.choice(INTENTS)
@@ -479,7 +490,7 @@ def test_an_order_is_accepted_or_refused_for_certain_and_otherwise_unknown(world
             "ordered_at": NOW + world.rng.randint(-500, 3_000),
         }
         is_valid = world.next_wire("order", sometimes_valid=0.3, **fixed)
-        prepared = world.account.prepare(intent, standing=made_standing(newest_order_id=newest))
+        prepared = world.account.prepare_order(intent, before=made_before(newest_order_id=newest))
         before = len(world.exchange.requests)
         outcome = send_order(world.rest, prepared).outcome
         assert len(world.exchange.requests) == before + 1
@@ -489,7 +500,9 @@ def test_an_order_is_accepted_or_refused_for_certain_and_otherwise_unknown(world
     assert world.counts["unknown"] > rounds * 0.4
 
 
-def judge_order(world, intent, outcome, *, newest, is_valid) -> None:
+def judge_order(
+    world: World, intent: OrderIntent, outcome: Outcome, *, newest: int, is_valid: bool
+) -> None:
     code = code_by_the_words(world.wire)
     is_refused = code is not None and table.is_refused_for_certain(code)
     try:
@@ -521,7 +534,7 @@ FATES = {
 }
 
 
-def test_a_cancel_says_what_it_knows_and_no_more(world, full):
+def test_a_cancel_says_what_it_knows_and_no_more(world: World, full: bool) -> None:
     rounds = (FULL if full else SAMPLE) // 4
     for _ in range(rounds):
         is_valid = world.next_wire("cancel_order", sometimes_valid=0.3, order_id=4_711)
@@ -540,13 +553,14 @@ def test_a_cancel_says_what_it_knows_and_no_more(world, full):
                 is_filled = found is not None and found["status"] == "FULLY_FILLED"
                 assert is_filled or code == 50_027, world.wire
             case CancelFate.REFUSED:
+                assert code is not None, world.wire
                 assert table.is_refused_for_certain(code), world.wire
                 assert code not in FATES
             case CancelFate.UNKNOWN:
                 assert not is_valid, world.wire
                 assert code is None or not table.is_refused_for_certain(code), world.wire
             case fate:
-                assert found is not None or FATES[code] is fate, world.wire
+                assert found is not None or FATES[code or 0] is fate, world.wire
         world.counts[result.fate] += 1
     assert world.counts[CancelFate.CANCELED] > rounds * 0.04
     assert world.counts[CancelFate.UNKNOWN] > rounds * 0.3

@@ -82,6 +82,12 @@ def hang_up(_connection: socket.socket, _request: RawRequest) -> bool:
     return False
 
 
+def stall(_connection: socket.socket, _request: RawRequest) -> bool:
+    """Say nothing for longer than anybody waits."""
+    time.sleep(1.2)
+    return False
+
+
 def drip(text: bytes, *, pause: float, for_seconds: float) -> Act:
     """One byte at a time, so that no single read takes long."""
 

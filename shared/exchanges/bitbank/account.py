@@ -39,7 +39,7 @@ from shared.exchanges.bitbank.private_answers import (
     trades_from,
 )
 from shared.exchanges.bitbank.rereading import Rereading
-from shared.exchanges.bitbank.sending import PreparedOrder, Standing
+from shared.exchanges.bitbank.sending import AccountBefore, PreparedOrder
 from shared.exchanges.bitbank.signed import SignedRest
 
 MOST_RESTING = 100
@@ -153,21 +153,21 @@ class AccountReader:
         kept = [trade for trade in known.values() if trade.executed_at >= since_ms]
         return tuple(sorted(kept, key=lambda trade: (trade.executed_at, trade.trade_id)))
 
-    def read_standing(self) -> Standing:
+    def read_before_order(self) -> AccountBefore:
         """What an order is prepared from. The newest id is one of those that rest or were executed
         lately, or of an earlier reading.
         """
         self.read_resting()
         self._see(trade.order_id for trade in self._page({}))
-        return Standing(
+        return AccountBefore(
             read_at=self._clock.now_ms(),
             newest_order_id=self.newest_order_id,
             balances=self.read_balances(),
             positions=self.read_positions() if self._is_margin else None,
         )
 
-    def prepare(
-        self, intent: OrderIntent, *, standing: Standing | None = None, at_ms: int | None = None
+    def prepare_order(
+        self, intent: OrderIntent, *, before: AccountBefore | None = None, at_ms: int | None = None
     ) -> PreparedOrder:
         """The order as it will be sent, to be written down before it is.
 
@@ -175,7 +175,7 @@ class AccountReader:
         intent that bitbank has no order for, and what a reading raises.
         """
         body = order_body(intent, pair=self._pair, is_margin=self._is_margin)
-        before = self.read_standing() if standing is None else standing
+        known = self.read_before_order() if before is None else before
         return PreparedOrder(
             intent=intent,
             pair=self._pair,
@@ -183,7 +183,7 @@ class AccountReader:
             body=body,
             at_ms=self._clock.now_ms() if at_ms is None else at_ms,
             window_ms=self._rest.window_ms,
-            before=before,
+            before=known,
         )
 
     def _page(self, end: Mapping[str, int]) -> tuple[ExchangeTrade, ...]:

@@ -219,7 +219,7 @@ _OF_LENDING = (70014, 70015, 70016)
 """Restrictions of withdrawals and lending; after an order they would say nothing of it."""
 
 
-def _listed() -> Iterator[tuple[int, Meaning]]:
+def _every_meaning() -> Iterator[tuple[int, Meaning]]:
     for meaning, texts in _GROUPS:
         yield from ((code, replace(meaning, text=text)) for code, text in texts.items())
     for code in _OF_WITHDRAWALS:
@@ -228,7 +228,7 @@ def _listed() -> Iterator[tuple[int, Meaning]]:
         yield code, Meaning(text="withdrawals or lending are restricted")
 
 
-MEANINGS: Mapping[int, Meaning] = dict(sorted(_listed()))
+MEANINGS: Mapping[int, Meaning] = dict(sorted(_every_meaning()))
 """Every documented code."""
 
 NOT_FOUND = 10000

@@ -1,4 +1,4 @@
-"""What bitbank says of margin: positions, and the account's standing. Pure."""
+"""What bitbank says of margin: positions, and the account. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -40,7 +40,7 @@ class RequestPace:
         self._at = now
         return max(0.0, (1.0 - self._tokens) / self._per_second)
 
-    def hold(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """Let nothing through for that long, a minute at most: the exchange asked for patience."""
         self._tokens = min(self._tokens, 1.0 - min(seconds, MINUTE_SECONDS) * self._per_second)
 

@@ -163,7 +163,7 @@ def balances_from(data: Mapping[str, Any]) -> Balances:
     for row in list_from(data, "assets"):
         if not isinstance(row, dict):
             raise BadData("assets: a row is no object")
-        if row.get("asset") not in {"jpy", "btc"}:
+        if row.get("asset") not in ("jpy", "btc"):
             continue
         fields = read_fields(row, AssetFields, "assets")
         if fields.asset in found:

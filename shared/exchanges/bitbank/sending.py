@@ -33,7 +33,7 @@ second ahead of its clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class AccountBefore:
     """What was read just before an order: reconciling a lost answer starts from it.
 
     `newest_order_id` is the highest id seen so far, 0 where none was; `positions` is None on spot.
@@ -58,7 +58,7 @@ class PreparedOrder:
     body: str
     at_ms: int
     window_ms: int
-    before: Standing
+    before: AccountBefore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +86,9 @@ def send_order(rest: SignedRest, prepared: PreparedOrder) -> SendResult:
     try:
         answer = rest.carry(order_request(prepared.body), at_ms=prepared.at_ms)
     except NotSent as error:
-        return SendResult(outcome=Rejected(reason=error.reason, context=_found(error)))
+        return SendResult(outcome=Rejected(reason=error.reason, context=_context_of(error)))
     except NoAnswer as error:
-        return SendResult(outcome=Unknown(context=_found(error)))
+        return SendResult(outcome=Unknown(context=_context_of(error)))
     found = read_envelope(answer)
     if found.code is not None:
         return SendResult(outcome=_answer_to_order(found.code))
@@ -99,7 +99,7 @@ def send_order(rest: SignedRest, prepared: PreparedOrder) -> SendResult:
         order = order_from(found.data, pair=prepared.pair)
         _check_same_order(order, prepared)
     except BadData as error:
-        return SendResult(outcome=Unknown(context=_found(error)))
+        return SendResult(outcome=Unknown(context=_context_of(error)))
     return SendResult(outcome=_outcome_of(order, prepared.intent), order=order)
 
 
@@ -114,9 +114,9 @@ def cancel_order(
     try:
         answer = rest.carry(cancel_request(order_id, pair=pair), at_ms=at_ms)
     except NotSent as error:
-        return CancelResult(fate=CancelFate.REFUSED, context=_found(error))
+        return CancelResult(fate=CancelFate.REFUSED, context=_context_of(error))
     except NoAnswer as error:
-        return CancelResult(fate=CancelFate.UNKNOWN, context=_found(error))
+        return CancelResult(fate=CancelFate.UNKNOWN, context=_context_of(error))
     found = read_envelope(answer)
     if found.code is not None:
         meaning = meaning_of(found.code)
@@ -127,7 +127,7 @@ def cancel_order(
     try:
         order = order_from(found.data, pair=pair, order_id=order_id)
     except BadData as error:
-        return CancelResult(fate=CancelFate.UNKNOWN, context=_found(error))
+        return CancelResult(fate=CancelFate.UNKNOWN, context=_context_of(error))
     return CancelResult(fate=_FATES.get(order.status, CancelFate.ASKED), order=order)
 
 
@@ -140,7 +140,7 @@ _FATES = {
 }
 
 
-def _found(error: Exception) -> dict[str, str]:
+def _context_of(error: Exception) -> dict[str, str]:
     return {"found": str(error)}
 
 

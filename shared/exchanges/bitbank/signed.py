@@ -108,7 +108,7 @@ class SignedRest:
         )
         if isinstance(answer, CarriedAnswer):
             if answer.status == HTTP_TOO_MANY:
-                pace.hold(answer.retry_after_seconds)
+                pace.pause(answer.retry_after_seconds)
             return answer
         # Raised outside of the handler: what requests raises holds the request with its key.
         raise answer

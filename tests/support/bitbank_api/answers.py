@@ -317,3 +317,13 @@ def _with_more(value: Any) -> Any:
     if isinstance(value, dict):
         return {**{key: _with_more(one) for key, one in value.items()}, "new_field": [None]}
     return [_with_more(one) for one in value] if isinstance(value, list) else value
+
+
+def only_of_shape(value: Any, shape: Any) -> Any:
+    """What of an answer the official mock's shape has."""
+    if isinstance(shape, dict) and isinstance(value, dict):
+        return {key: only_of_shape(value[key], shape[key]) for key in shape if key in value}
+    if isinstance(shape, list) and isinstance(value, list):
+        shapes = {key: one for part in shape if isinstance(part, dict) for key, one in part.items()}
+        return [only_of_shape(one, shapes) for one in value]
+    return value

@@ -43,33 +43,42 @@ DOCUMENTED = [
         intent(ENTRY, LONG, LIMIT, price=15_000_000, post_only=True),
         True,
         (
-            '{"pair":"btc_jpy","amount":"0.0010","side":"buy","position_side":"long","type":"limit",'
+            '{"pair":"btc_jpy","amount":"0.0010","side":"buy",'
+            '"position_side":"long","type":"limit",'
             '"price":"15000000","post_only":true}'
         ),
     ),
     (
         intent(CLOSE, LONG, MARKET),
         True,
-        '{"pair":"btc_jpy","amount":"0.0010","side":"sell","position_side":"long","type":"market"}',
+        (
+            '{"pair":"btc_jpy","amount":"0.0010","side":"sell",'
+            '"position_side":"long","type":"market"}'
+        ),
     ),
     (
         intent(ENTRY, SHORT, LIMIT, price=15_000_000),
         True,
         (
-            '{"pair":"btc_jpy","amount":"0.0010","side":"sell","position_side":"short","type":"limit",'
+            '{"pair":"btc_jpy","amount":"0.0010","side":"sell",'
+            '"position_side":"short","type":"limit",'
             '"price":"15000000"}'
         ),
     ),
     (
         intent(CLOSE, SHORT, MARKET),
         True,
-        '{"pair":"btc_jpy","amount":"0.0010","side":"buy","position_side":"short","type":"market"}',
+        (
+            '{"pair":"btc_jpy","amount":"0.0010","side":"buy",'
+            '"position_side":"short","type":"market"}'
+        ),
     ),
     (
         intent(STOP, LONG, TRIGGER, trigger_price=14_000_000),
         True,
         (
-            '{"pair":"btc_jpy","amount":"0.0010","side":"sell","position_side":"long","type":"stop",'
+            '{"pair":"btc_jpy","amount":"0.0010","side":"sell",'
+            '"position_side":"long","type":"stop",'
             '"trigger_price":"14000000"}'
         ),
     ),
@@ -77,7 +86,8 @@ DOCUMENTED = [
         intent(TARGET, LONG, LIMIT, price=16_000_000, post_only=True),
         True,
         (
-            '{"pair":"btc_jpy","amount":"0.0010","side":"sell","position_side":"long","type":"limit",'
+            '{"pair":"btc_jpy","amount":"0.0010","side":"sell",'
+            '"position_side":"long","type":"limit",'
             '"price":"16000000","post_only":true}'
         ),
     ),

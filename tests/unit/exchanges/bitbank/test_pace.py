@@ -52,12 +52,12 @@ def test_queries_do_not_use_up_updates_nor_the_other_way() -> None:
 def test_patience_holds_one_bucket_for_so_long_and_a_minute_at_most() -> None:
     own = OwnTime()
     pace = pace_of(own)
-    pace.queries.hold(4.5)
+    pace.queries.pause(4.5)
     assert pace.queries.seconds_left() == pytest.approx(4.5)
     assert pace.updates.seconds_left() == 0.0
-    pace.queries.hold(1.0)  # a shorter one does not shorten it
+    pace.queries.pause(1.0)  # a shorter one does not shorten it
     assert pace.queries.seconds_left() == pytest.approx(4.5)
-    pace.updates.hold(1e300)
+    pace.updates.pause(1e300)
     assert pace.updates.seconds_left() == pytest.approx(60.0)
     own.now += 60.0
     assert pace.updates.seconds_left() == pytest.approx(0.0)

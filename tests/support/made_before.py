@@ -3,10 +3,10 @@
 from decimal import Decimal
 
 from shared.exchanges.bitbank.private_answers import AssetBalance, Balances
-from shared.exchanges.bitbank.sending import Standing
+from shared.exchanges.bitbank.sending import AccountBefore
 
 
-def made_standing(*, newest_order_id: int = 0) -> Standing:
+def made_before(*, newest_order_id: int = 0) -> AccountBefore:
     money = {
         name: AssetBalance(
             asset=name,
@@ -18,7 +18,7 @@ def made_standing(*, newest_order_id: int = 0) -> Standing:
         )
         for name in ("jpy", "btc")
     }
-    return Standing(
+    return AccountBefore(
         read_at=0,
         newest_order_id=newest_order_id,
         balances=Balances(**money),
