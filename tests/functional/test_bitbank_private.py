@@ -21,6 +21,7 @@ from shared.exchanges.bitbank.account import PAGE, AccountReader
 from shared.exchanges.bitbank.bodies import CountedAs, SignedRequest, order_request, query_request
 from shared.exchanges.bitbank.codes import CancelFate
 from shared.exchanges.bitbank.errors import NoAnswer, NotSent, Refused
+from shared.exchanges.bitbank.http import PublicRest
 from shared.exchanges.bitbank.pace import AccountPace
 from shared.exchanges.bitbank.sending import PreparedOrder, cancel_order, send_order
 from shared.exchanges.bitbank.signed import SignedRest
@@ -422,6 +423,25 @@ def test_queries_and_updates_have_limits_of_their_own(paced: tuple[Bot, OwnTime]
     assert own.now == before
     bot.rest.carry(query_request("user/assets"))
     assert own.now == pytest.approx(before + 0.2)
+
+
+def test_what_is_read_unsigned_of_the_private_host_counts_as_a_query_too(
+    paced: tuple[Bot, OwnTime],
+) -> None:
+    bot, own = paced
+    limits = bot.rest._limits
+    public = PublicRest(
+        exchange_settings(bot.exchange.url), own.clock, jitter=lambda: 0.0, limits=limits
+    )
+    for _ in range(4):
+        public.read("markets", "spot/status", lambda data: data)
+    public.read("public", "{pair}/depth", lambda data: data, {"pair": PAIR})
+    bot.rest.carry(query_request("user/assets"))
+    assert limits.updates.seconds_left() == 0.0
+    before = own.now
+    bot.rest.carry(query_request("user/assets"))
+    assert own.now == pytest.approx(before + 0.2)
+    public.close()
 
 
 def test_an_order_whose_turn_comes_too_late_is_not_sent(

@@ -3,6 +3,7 @@
 import json
 import random
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,9 @@ from tests.support.bitbank_api import table
 PAIR = "btc_jpy"
 
 
-def intent(purpose: Purpose, side: Side, kind: OrderKind, lots: int = 10, **more) -> OrderIntent:
+def intent(
+    purpose: Purpose, side: Side, kind: OrderKind, lots: Any = 10, **more: Any
+) -> OrderIntent:
     return OrderIntent(id="t~1", purpose=purpose, side=side, kind=kind, lots=lots, **more)
 
 

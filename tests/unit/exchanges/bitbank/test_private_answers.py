@@ -161,19 +161,29 @@ def test_rows_are_sorted_and_a_row_told_twice_counts_once_where_both_agree() -> 
         orders_by_id_from({"orders": orders}, pair=PAIR, order_ids=[3, 7])
 
 
+NO_LISTS: list[dict[str, Any]] = [{}, {"orders": None, "trades": {}, "positions": "x"}]
+NO_ASSETS: list[dict[str, Any]] = [
+    {},
+    {"assets": []},
+    {"assets": [{"asset": ["jpy"]}]},
+    {"assets": ["jpy"]},
+]
+
+
 def test_no_list_is_not_an_empty_one() -> None:
     readers: list[Callable[..., Any]] = [orders_from, trades_from, positions_from]
     for reader in readers:
-        for data in ({}, {"orders": None, "trades": {}, "positions": "x"}):
+        for data in NO_LISTS:
             with pytest.raises(BadData):
                 reader(data, pair=PAIR)
-    for data in ({}, {"assets": []}, {"assets": [{"asset": ["jpy"]}]}, {"assets": ["jpy"]}):
+    for data in NO_ASSETS:
         with pytest.raises(BadData):
             balances_from(data)
 
 
 def test_zero_rows_both_sides_and_nulls_without_a_position_are_read() -> None:
-    rng, seen = random.Random(3), set()
+    rng = random.Random(3)
+    seen: set[object] = set()
     for _ in range(200):
         data = answers.made_answer(rng, "margin_positions")["data"]
         found = positions_from(data, pair=PAIR)
