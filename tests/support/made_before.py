@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from shared.exchanges.bitbank.private_answers import AssetBalance, Balances
+from shared.exchanges.bitbank.balance_answers import AssetBalance, Balances
 from shared.exchanges.bitbank.sending import AccountBefore
 
 

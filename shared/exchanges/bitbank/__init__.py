@@ -1,3 +1,3 @@
-"""Bitbank: its public and its private REST over ccxt's transport, its answers, codes and errors, and
+"""Bitbank: its public and private REST over ccxt's transport, its answers, codes and errors, and
 the candles that it said last.
 """

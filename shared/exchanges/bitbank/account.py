@@ -13,6 +13,7 @@ from shared.core.clock import Clock
 from shared.core.errors import BadData
 from shared.core.settings import ExchangeSettings
 from shared.core.types import OrderIntent
+from shared.exchanges.bitbank.balance_answers import Balances, balances_from
 from shared.exchanges.bitbank.bodies import (
     MOST_IDS,
     SignedRequest,
@@ -28,11 +29,9 @@ from shared.exchanges.bitbank.margin_answers import (
     positions_from,
 )
 from shared.exchanges.bitbank.private_answers import (
-    Balances,
     ExchangeOrder,
     ExchangeTrade,
     OrdersById,
-    balances_from,
     order_from,
     orders_by_id_from,
     orders_from,

@@ -16,7 +16,6 @@ from shared.core.masking import quote_value
 from shared.core.money import LOT_BTC
 from shared.core.types import Side
 from shared.exchanges.bitbank.private_schema import (
-    AssetFields,
     OrderFields,
     OrderStatus,
     OrderType,
@@ -90,26 +89,6 @@ class ExchangeTrade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssetBalance:
-    """What is held of one asset; bitcoin in bitcoin, for an owner's coins need be no whole lots."""
-
-    asset: str
-    onhand: Decimal
-    locked: Decimal
-    free: Decimal
-    withdrawing: Decimal | None
-    collateral_ratio: Decimal | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balances:
-    """The two assets that the bot deals in."""
-
-    jpy: AssetBalance
-    btc: AssetBalance
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OrdersById:
     """Orders that were asked for by their ids. What ended over three months ago is silently not
     answered: `missing` says so, and no more.
@@ -155,23 +134,6 @@ def trades_from(data: Mapping[str, Any], *, pair: str) -> tuple[ExchangeTrade, .
     ]
     known = by_id({trade.trade_id: trade for trade in trades}, trades, "trades")
     return tuple(sorted(known, key=lambda trade: (trade.executed_at, trade.trade_id)))
-
-
-def balances_from(data: Mapping[str, Any]) -> Balances:
-    """What is held of yen and bitcoin; both must be there."""
-    found: dict[str, AssetBalance] = {}
-    for row in list_from(data, "assets"):
-        if not isinstance(row, dict):
-            raise BadData("assets: a row is no object")
-        if row.get("asset") not in ("jpy", "btc"):
-            continue
-        fields = read_fields(row, AssetFields, "assets")
-        if fields.asset in found:
-            raise BadData(f"assets: {fields.asset} stands twice")
-        found[fields.asset] = _balance(fields)
-    if len(found) != 2:  # noqa: PLR2004 (yen and bitcoin)
-        raise BadData("assets: yen or bitcoin is missing")
-    return Balances(jpy=found["jpy"], btc=found["btc"])
 
 
 def list_from(data: Mapping[str, Any], name: str) -> list[Any]:
@@ -295,17 +257,3 @@ def _trade(fields: TradeFields, *, pair: str) -> ExchangeTrade:
 def decimal_or_none(text: str | None) -> Decimal | None:
     """A number, or none where there is none."""
     return None if text is None else Decimal(text)
-
-
-def _balance(fields: AssetFields) -> AssetBalance:
-    onhand, free = Decimal(fields.onhand_amount), Decimal(fields.free_amount)
-    if free > onhand:
-        raise BadData(f"assets: more {fields.asset} is free than there is")
-    return AssetBalance(
-        asset=fields.asset,
-        onhand=onhand,
-        locked=Decimal(fields.locked_amount),
-        free=free,
-        withdrawing=decimal_or_none(fields.withdrawing_amount),
-        collateral_ratio=decimal_or_none(fields.collateral_ratio),
-    )

@@ -19,12 +19,13 @@ from shared.core.types import (
     Side,
     Unknown,
 )
+from shared.exchanges.bitbank.balance_answers import Balances
 from shared.exchanges.bitbank.bodies import cancel_request, order_request
 from shared.exchanges.bitbank.codes import CancelFate, meaning_of
 from shared.exchanges.bitbank.envelope import read_envelope, shown_code
 from shared.exchanges.bitbank.errors import NoAnswer, NotSent
 from shared.exchanges.bitbank.margin_answers import MarginPositions
-from shared.exchanges.bitbank.private_answers import Balances, ExchangeOrder, order_from
+from shared.exchanges.bitbank.private_answers import ExchangeOrder, order_from
 from shared.exchanges.bitbank.signed import SignedRest
 
 CLOCKS_APART_MS = 2_000

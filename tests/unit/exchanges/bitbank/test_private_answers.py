@@ -9,9 +9,9 @@ import pytest
 
 from shared.core.errors import BadData
 from shared.core.types import Side
+from shared.exchanges.bitbank.balance_answers import balances_from
 from shared.exchanges.bitbank.margin_answers import margin_account_from, positions_from
 from shared.exchanges.bitbank.private_answers import (
-    balances_from,
     lots_of,
     order_from,
     orders_by_id_from,
