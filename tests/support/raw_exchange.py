@@ -84,7 +84,7 @@ def hang_up(_connection: socket.socket, _request: RawRequest) -> bool:
 
 def stall(_connection: socket.socket, _request: RawRequest) -> bool:
     """Say nothing for longer than anybody waits."""
-    time.sleep(1.2)
+    time.sleep(4.0)
     return False
 
 
