@@ -1334,7 +1334,7 @@ def test_a_collection_names_what_the_exchange_does_not_have(at_noon):
 
 
 def test_retry_after_is_read_as_seconds_or_as_a_date():
-    from shared.exchanges.bitbank.http import retry_after_seconds
+    from shared.exchanges.bitbank.transport import retry_after_seconds
 
     now = "Wed, 11 Feb 2026 12:00:00 GMT"
     assert retry_after_seconds("2.5") == 2.5
@@ -1348,7 +1348,7 @@ def test_retry_after_is_read_as_seconds_or_as_a_date():
 
 
 def test_the_pace_lets_a_burst_through_and_then_one_at_a_time():
-    from shared.exchanges.bitbank.http import RequestPace
+    from shared.exchanges.bitbank.pace import RequestPace
 
     slept: list[float] = []
     pace = RequestPace(10.0, monotonic=lambda: sum(slept), sleep=slept.append)

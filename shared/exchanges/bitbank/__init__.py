@@ -1,3 +1,3 @@
-"""Bitbank: its public REST interface over ccxt, its answers and errors, and the candles that it
-said last.
+"""Bitbank: its public and private REST over ccxt's transport, its answers, codes and errors, and
+the candles that it said last.
 """

@@ -1,42 +1,9 @@
-"""What bitbank's error codes mean for us, in one table, and the errors that its answers become."""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
+"""The errors that bitbank's answers become, and what they mean for reading again."""
 
 from shared.core.errors import BadData, BotError, NotThere, RateLimited, Unavailable
 from shared.core.reasons import Reason
+from shared.exchanges.bitbank.codes import NOT_FOUND, TOO_MANY, Meaning, meaning_of
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meaning:
-    """One code: what it says, what it means for the market's quality, and whether reading again
-    soon can help.
-    """
-
-    text: str
-    reason: Reason = Reason.DATA_MISSING
-    again: bool = False
-
-
-MEANINGS: Mapping[int, Meaning] = {
-    10000: Meaning(text="not found"),
-    10001: Meaning(text="system error", again=True),
-    10002: Meaning(text="malformed request"),
-    10003: Meaning(text="system error", again=True),
-    10005: Meaning(text="timed out inside the exchange", again=True),
-    10007: Meaning(text="under maintenance", reason=Reason.EXCHANGE_HALTED),
-    10008: Meaning(text="busy", reason=Reason.EXCHANGE_BUSY, again=True),
-    10009: Meaning(text="too many requests", reason=Reason.EXCHANGE_BUSY, again=True),
-    70001: Meaning(text="system error", again=True),
-    70002: Meaning(text="system error", again=True),
-    70003: Meaning(text="system error", again=True),
-    70004: Meaning(text="trading suspended", reason=Reason.EXCHANGE_HALTED),
-}
-"""The codes that reading can meet. Whatever is not here is reported with its number and not tried
-again."""
-
-NOT_FOUND = 10000
-TOO_MANY = 10009
 HTTP_TOO_MANY = 429
 HTTP_SERVER_ERROR = 500
 
@@ -64,9 +31,21 @@ class Refused(Unavailable):
         self.meaning = meaning
 
 
+class NotSent(Unavailable):
+    """A request that certainly did not leave: no connection, or no time left for it."""
+
+    def __init__(self, found: str, *, reason: Reason, again: bool = False) -> None:
+        """Say what was `found`; `reason` is what an order that was not sent failed for, and `again`
+        whether a reading can be tried soon.
+        """
+        super().__init__(found)
+        self.reason = reason
+        self.again = again
+
+
 def error_of(what: str, *, code: int, http_status: int, retry_after_seconds: float) -> BotError:
     """The error that an answer with `code` is."""
-    meaning = MEANINGS.get(code, Meaning(text="an error that this bot does not know"))
+    meaning = meaning_of(code)
     found = f"bitbank answered {what} with error {code} ({meaning.text})"
     if code == NOT_FOUND:
         return NotThere(found)
@@ -80,7 +59,7 @@ def is_worth_retry(error: BotError) -> bool:
     match error:
         case RateLimited() | BadEnvelope() | BadData():
             return True
-        case NoAnswer():
+        case NoAnswer() | NotSent():
             return error.again
         case Refused():
             return error.meaning.again

@@ -37,6 +37,7 @@ from shared.exchanges.bitbank.answers import (
 )
 from shared.exchanges.bitbank.errors import reason_of
 from shared.exchanges.bitbank.http import PublicRest
+from shared.exchanges.bitbank.pace import AccountPace
 from shared.exchanges.bitbank.window import Windows
 from shared.market.candle_files import FIRST_FILE_AT, CandleFile, file_of, files_between
 from shared.market.candles import candles_between, empty_candles, merge_candles
@@ -99,12 +100,20 @@ class BitbankFeed:
         jitter: Callable[[], float] = random.random,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
+        limits: AccountPace | None = None,
     ) -> None:
-        """Connect to nothing yet: ccxt is loaded by the first request."""
+        """Connect to nothing yet: ccxt is loaded by the first request. `limits`: as `PublicRest`
+        takes them.
+        """
         self._settings = settings
         self._clock = clock
         self._rest = PublicRest(
-            settings.exchange, clock, jitter=jitter, sleep=sleep, monotonic=monotonic
+            settings.exchange,
+            clock,
+            jitter=jitter,
+            sleep=sleep,
+            monotonic=monotonic,
+            limits=limits,
         )
         self._windows = Windows(settings, windows, self._read_file)
         self._rules: _KnownRules | None = None

@@ -10,13 +10,11 @@ the environment are ignored.
 import functools
 import time
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from shared.core.clock import Clock
 from shared.core.deadline import bound_at
 from shared.core.errors import BadData, BotError, RateLimited
-from shared.core.retry import backoff_seconds, retry
 from shared.core.settings import ExchangeSettings, is_loopback
 from shared.exchanges.bitbank.errors import (
     HTTP_SERVER_ERROR,
@@ -26,40 +24,22 @@ from shared.exchanges.bitbank.errors import (
     error_of,
     is_worth_retry,
 )
+from shared.exchanges.bitbank.pace import AccountPace, RequestPace
+from shared.exchanges.bitbank.rereading import Rereading
+from shared.exchanges.bitbank.transport import (
+    BAD_ANSWER_SHOWN,
+    ccxt_error,
+    date_header_ms,
+    retry_after_seconds,
+    unreachable_sentence,
+)
 
 REQUESTS_PER_SECOND = 10.0
 """What bitbank grants a user for queries; its public host states no number, so it is asked no
 faster."""
-LONGEST_WAIT_SECONDS = 10.0
-"""A longer Retry-After is not waited for: the next tick comes sooner than that pays off."""
 DATE_RESOLUTION_MS = 1000
-BAD_ANSWER_SHOWN = 60
 
 Parsed = TypeVar("Parsed")
-
-
-class RequestPace:
-    """A token bucket on the monotonic clock: as many requests a second as given, that
-    many at once.
-    """
-
-    def __init__(
-        self, per_second: float, *, monotonic: Callable[[], float], sleep: Callable[[float], None]
-    ) -> None:
-        self._per_second = per_second
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._tokens = per_second
-        self._at = monotonic()
-
-    def wait(self) -> None:
-        """Return when one more request may be sent."""
-        now = self._monotonic()
-        self._tokens = min(self._per_second, self._tokens + (now - self._at) * self._per_second)
-        self._at = now
-        if self._tokens < 1.0:
-            self._sleep((1.0 - self._tokens) / self._per_second)
-        self._tokens -= 1.0
 
 
 class Skew:
@@ -107,13 +87,16 @@ class PublicRest:
         jitter: Callable[[], float],
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
+        limits: AccountPace | None = None,
     ) -> None:
-        """Connect to nothing yet. `jitter` draws from [0, 1) and spreads the back-off."""
+        """Connect to nothing yet. `jitter` draws from [0, 1) and spreads the back-off. `limits`:
+        those of the account that the same bot reads; the private host counts its unsigned part too.
+        """
         self._settings = settings
         self._clock = clock
-        self._jitter = jitter
-        self._sleep = sleep
         self._monotonic = monotonic
+        self._limits = limits
+        self._reread = Rereading(settings, jitter=jitter, sleep=sleep, monotonic=monotonic)
         at_home = is_loopback(settings.public_url) and is_loopback(settings.private_url)
         self._pace = (
             None if at_home else RequestPace(REQUESTS_PER_SECOND, monotonic=monotonic, sleep=sleep)
@@ -164,14 +147,10 @@ class PublicRest:
         """
         attempts = 1 if host in self._failed_hosts else self._settings.read_attempts
         try:
-            return retry(
+            return self._reread.read(
                 lambda: parse(self._read_once(host, path, dict(params or {}))),
-                on=BotError,
-                pause_seconds=self._pause_seconds,
                 attempts=attempts,
                 deadline=bound_at(self._deadline),
-                sleep=self._sleep,
-                monotonic=self._monotonic,
             )
         except BotError as error:
             # Whoever answers badly still answers: other parts are tried as often.
@@ -179,17 +158,11 @@ class PublicRest:
                 self._failed_hosts.add(host)
             raise
 
-    def _pause_seconds(self, error: BotError, number: int) -> float | None:
-        if not is_worth_retry(error):
-            return None
-        pause = backoff_seconds(self._settings.retry_base_seconds, number, jitter=self._jitter())
-        if isinstance(error, RateLimited):
-            pause = max(pause, error.retry_after_seconds)
-        return None if pause > LONGEST_WAIT_SECONDS else pause
-
     def _read_once(self, host: str, path: str, params: dict[str, str]) -> dict[str, Any]:
         if self._pace is not None:
             self._pace.wait()
+        if self._limits is not None and host == "markets":
+            self._limits.queries.wait()
         exchange = self._ready()
         timeout = self._settings.timeout_seconds
         deadline = bound_at(self._deadline)
@@ -205,8 +178,8 @@ class PublicRest:
         sent_at, began = self._clock.now_ms(), self._monotonic()
         try:
             answer = exchange.request(path, [host], "GET", params)
-        except _ccxt_error() as error:
-            raise NoAnswer(_unreachable(exchange.urls["api"][host], error)) from error
+        except ccxt_error() as error:
+            raise NoAnswer(unreachable_sentence(exchange.urls["api"][host], error)) from error
         finally:
             self._measure(exchange, sent_at, began)
         data: dict[str, Any] = answer["data"]
@@ -217,7 +190,7 @@ class PublicRest:
         if headers is None:
             return
         self.latency_ms = max(self.latency_ms, (self._monotonic() - began) * 1000)
-        date_ms = _date_ms(headers.get("Date"))
+        date_ms = date_header_ms(headers.get("Date"))
         if (
             date_ms is not None and headers.get("Age", "0").strip() == "0"
         ):  # a cache's answer carries an old date
@@ -240,14 +213,6 @@ class PublicRest:
                 }
             )
         return self._exchange
-
-
-@functools.cache
-def _ccxt_error() -> type[Exception]:
-    from ccxt.base.errors import BaseError
-
-    error: type[Exception] = BaseError
-    return error
 
 
 @functools.cache
@@ -305,40 +270,3 @@ def refuse_unless_good(
             f"bitbank answered {what} with HTTP {http_status} but not with its JSON:"
             f" {shown or 'nothing'}"
         )
-
-
-def retry_after_seconds(text: str | None, *, date: str | None = None) -> float:
-    """A Retry-After header in seconds, as a number or a date; 1 where it is absent or senseless."""
-    if text is None:
-        return 1.0
-    try:
-        return max(0.0, float(text)) if float(text) < float("inf") else 1.0
-    except ValueError:
-        at_ms, now_ms = _date_ms(text), _date_ms(date)
-        return 1.0 if at_ms is None or now_ms is None else max(0.0, (at_ms - now_ms) / 1000)
-
-
-def _date_ms(text: str | None) -> int | None:
-    try:
-        return None if text is None else int(parsedate_to_datetime(text).timestamp() * 1000)
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _unreachable(base_url: str, error: Exception) -> str:
-    """One sentence for what the operating system and requests say in many."""
-    text, cause = "", error
-    while cause is not None:
-        text += f" {type(cause).__name__} {cause}"
-        cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
-    said = {
-        "Connection refused": "refused the connection",
-        "NameResolutionError": "has no address: is there a network?",
-        "SSLError": "has no valid certificate",
-        "Timeout": "did not answer in time",
-        "timed out": "did not answer in time",
-    }
-    how = next(
-        (sentence for sign, sentence in said.items() if sign in text), "broke off the connection"
-    )
-    return f"bitbank at {base_url} {how}"

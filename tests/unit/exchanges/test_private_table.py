@@ -2,11 +2,14 @@
 
 import copy
 import json
+import random
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.bitbank_api import table
+from tests.support.bitbank_api import answers, table
 
 ORDER: dict[str, Any] = {
     "order_id": 57_514_399_651,
@@ -170,3 +173,28 @@ def test_the_table_is_not_changed_by_reading_it() -> None:
     before = copy.deepcopy(table.read_table())
     table.answer_problems("order", {"success": 1, "data": ORDER})
     assert table.read_table() == before
+
+
+def test_answers_made_from_the_table_are_as_documented_and_show_all_that_it_allows() -> None:
+    rng, seen = random.Random(1), Counter[str]()
+    for _ in range(60):
+        for name in table.read_table()["endpoints"]:
+            made = answers.made_answer(rng, name)
+            assert table.answer_problems(name, made) == []
+            seen.update(f"{kind} {value}" for kind, value in _told(made["data"]))
+    for kind in ("order", "trade"):
+        for field in table.read_table()["objects"][kind]:
+            if "|" in field["type"]:
+                for value in field["type"].split("|"):
+                    assert seen[f"{field['name']} {value}"], value
+    assert seen["price None"]
+    assert seen["start_amount None"]
+    assert seen["interest None"]
+
+
+def _told(value: Any) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        yield from value.items()
+    for one in value.values() if isinstance(value, dict) else value:
+        if isinstance(one, dict | list):
+            yield from _told(one)
