@@ -57,7 +57,8 @@ def test_a_tick_whose_store_is_silent_ends_by_its_deadline_and_says_why(
             deadline = None if seconds is None else Deadline.after(seconds)
             with pytest.raises(Unavailable, match=r"ticks/default~.*open whether it was written"):
                 run_tick(ports, settings, request, deadline=deadline)
-            assert 0.5 * whole < time.monotonic() - began < whole + SLOWER
+            took = time.monotonic() - began
+            assert 0.5 * whole < took < whole, "a tenth is kept for giving back and telling"
         ports.documents.close()
 
 

@@ -263,7 +263,7 @@ def test_threads_share_a_connection_and_it_is_closed_when_the_last_has_left_it()
             entered.wait()
             leave.wait()
 
-    threads = [threading.Thread(target=use) for _ in range(4)]
+    threads = [threading.Thread(target=use, daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()
     entered.wait()
