@@ -374,4 +374,4 @@ def test_the_requirements_of_the_function_hold_the_learners_and_nothing_of_a_tic
         "xgboost-cpu",
         "scikit-learn",
     } <= names, "a walk-forward fits models"
-    assert not names & {"pandas", "ccxt", "requests", "optuna", "matplotlib", "rich"}
+    assert not names & {"pandas", "ccxt", "optuna", "matplotlib", "rich"}

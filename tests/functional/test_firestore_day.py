@@ -1,20 +1,23 @@
-"""The paper tick on Firestore against SQLite: the same day, tick by tick, and what it costs."""
+"""The paper tick on Firestore and Cloud Storage against SQLite and a folder: the same day, tick by
+tick, and what it costs.
+"""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from shared.core.types import Action, TickReport, TickStatus
 from tests.support.emulators import fresh_project
 from tests.support.parity_world import RESTLESS
+from tests.support.storage_server import running
 from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, START, world
 
 NOW = START + HISTORY_DAYS * DAY
 MOST_READS, MOST_WRITES = 10, 6
 
 
-def ticks(home, *, count: int, state: str | None) -> list[TickReport]:
+def ticks(home, *, count: int, stores: Mapping[str, str]) -> list[TickReport]:
     """So many ticks, one after the other, in one warm process."""
-    extra = dict(RESTLESS) if state is None else {**RESTLESS, "BOT_STATE": state}
-    with world(home, extra=extra) as scene:
+    with world(home, extra={**RESTLESS, **stores}) as scene:
         ports = scene.with_model().ports()
         told = [scene.tick(NOW + number * INTERVAL, ports) for number in range(count)]
         ports.documents.close()
@@ -26,13 +29,21 @@ def decided(report: TickReport) -> TickReport:
     return replace(report, timings_ms={}, counts={})
 
 
-def test_a_day_on_firestore_is_the_day_on_sqlite_and_stays_within_its_budget(
-    tmp_path, firestore_here, full, capsys
+def test_a_day_in_the_clouds_stores_is_the_day_on_one_machine_and_stays_within_its_budget(
+    tmp_path, firestore_here, full, capsys, monkeypatch
 ) -> None:
     count = 480 if full else 12
-    project = f"firestore://{fresh_project()}/(default)"
-    sqlite = ticks(tmp_path / "sqlite", count=count, state=None)
-    cloud = ticks(tmp_path / "cloud", count=count, state=project)
+    sqlite = ticks(tmp_path / "sqlite", count=count, stores={})
+    with running("my-bucket") as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        stores = {
+            "BOT_STATE": f"firestore://{fresh_project()}/(default)",
+            "BOT_BUCKET": "gs://my-bucket/bot",
+        }
+        cloud = ticks(tmp_path / "cloud", count=count, stores=stores)
+        asked = server.requests["get"] + server.requests["look"]
+        assert asked >= count, "the model is looked for in every tick"
+        assert "bot/bundles/current.json" in server.objects("my-bucket")
     assert [decided(report) for report in cloud] == [decided(report) for report in sqlite]
     assert {report.status for report in cloud} == {TickStatus.DONE}
     assert len(cloud) == count

@@ -172,7 +172,7 @@ def _start(kind: Emulator, home: Path, place: Path) -> str | None:
     while time.monotonic() < until and keeper.poll() is None:
         with contextlib.suppress(requests.RequestException):
             if requests.get(f"http://{address}/", timeout=5).ok:
-                _keepers.append(keeper)
+                _keepers[place] = keeper
                 return address
         time.sleep(0.05)
     keeper.terminate()
@@ -180,8 +180,9 @@ def _start(kind: Emulator, home: Path, place: Path) -> str | None:
     return None
 
 
-_keepers: list[subprocess.Popen[bytes]] = []
-"""Held until this process ends: the last user waits for them, and nobody warns of them."""
+_keepers: dict[Path, subprocess.Popen[bytes]] = {}
+"""By their places, held until this process ends: the last user waits for them, and nobody warns of
+them."""
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -207,14 +208,14 @@ def _wait_if_last(place: Path) -> None:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 # Another worker uses it still; else the keeper is ending it just now.
-                for keeper in _keepers:
-                    keeper.returncode = 0  # it ends with that one: nobody here waits for it
+                if place in _keepers:
+                    _keepers[place].returncode = 0  # it ends with that one: nobody waits for it
                 return
     until = time.monotonic() + 3 * ENDING_SECONDS
     while _is_kept(place) and time.monotonic() < until:
         time.sleep(0.01)
-    for keeper in _keepers:
-        keeper.wait(ENDING_SECONDS)
+    if place in _keepers:
+        _keepers[place].wait(ENDING_SECONDS)
 
 
 def keep(place: Path, command: Sequence[str]) -> int:

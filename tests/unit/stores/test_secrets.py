@@ -143,7 +143,7 @@ def test_a_service_that_hangs_is_given_up_in_time() -> None:
     with Wire(None) as wire, closing(GoogleSecrets("p", endpoint=wire.address, **limits)) as hung:
         for ask in (
             lambda: hung.read_newest("a"),
-            lambda: hung.add("a", "value"),
+            lambda: hung.add("a", "v-7fa0"),
             lambda: hung.disable("a", 1),
             lambda: hung.all_versions("a"),
         ):

@@ -1,5 +1,6 @@
 """ccxt's own bitbank as a client of the private endpoints, and the official client's shapes."""
 
+import decimal
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -36,7 +37,8 @@ def exchange(world: PrivateWorld) -> Iterator[Any]:
             }
         )
         client.milliseconds = world.clock.now_ms
-        yield client
+        with decimal.localcontext():  # ccxt's rounding of numbers changes that of its whole thread
+            yield client
         client.session.close()
 
 
