@@ -317,7 +317,7 @@ class Weights:
         """Of a plain JSON value.
 
         >>> STORED.count_bytes({"a": [1, 2.5, None]}), STORED.count_bytes("価格")
-        (51, 7)
+        (83, 7)
         """
         if isinstance(value, str):
             return len(value.encode()) + self.text
