@@ -9,6 +9,7 @@ that none is lost on one that the exchange has just closed.
 
 import functools
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,15 +23,13 @@ from shared.exchanges.bitbank.bodies import CountedAs, SignedRequest
 from shared.exchanges.bitbank.envelope import CarriedAnswer
 from shared.exchanges.bitbank.errors import HTTP_TOO_MANY, NoAnswer, NotSent
 from shared.exchanges.bitbank.pace import AccountPace
-from shared.exchanges.bitbank.transport import causes_of, unreachable_sentence
+from shared.exchanges.bitbank.transport import unreachable_sentence
 from shared.exchanges.bitbank.watched import build_session
 
 ARRIVAL_MS = 1_000
 """How long before the end of its window a request with a fixed time must leave at the latest."""
 LONGEST_HOLD_SECONDS = 10.0
 """What the exchange asked to wait for longer than this is not waited for."""
-_BEFORE_SENDING = frozenset({"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"})
-"""What urllib3 raises while it opens a connection: nothing was sent yet."""
 
 
 class SignedRest:
@@ -183,16 +182,20 @@ def _signing_class() -> type[Any]:
         ) -> CarriedAnswer | NoAnswer | NotSent:
             self._at_ms, self._body, self._arrived = at_ms, request.body, None
             self.timeout = max(1, int(timeout_seconds * 1000))
-            try:
-                with self.session.watch(timeout_seconds):
+            failure: NoAnswer | NotSent
+            handled = sys.exception()
+            with self.session.watch(timeout_seconds) as watch:
+                try:
                     self.request(request.path, ["private"], request.method, dict(request.query))
-            except Exception as error:  # noqa: BLE001 (whatever it is: the request may have left)
-                failure = _failure(self.urls["api"]["private"], request, error)
-            else:
-                failure = NoAnswer(f"nothing is known of the answer to {request.path}")
-            finally:
-                # they hold the key and the signature
-                self.last_request_headers = self.last_request_body = None
+                except Exception as error:  # noqa: BLE001 (whatever it is: it may have left)
+                    base_url = self.urls["api"]["private"]
+                    said = mask_secrets(unreachable_sentence(base_url, error, until=handled))
+                    failure = _failure(said, request, may_be_sent=watch.has_connected)
+                else:
+                    failure = NoAnswer(f"nothing is known of the answer to {request.path}")
+                finally:
+                    # they hold the key and the signature
+                    self.last_request_headers = self.last_request_body = None
             return failure if self._arrived is None else self._arrived
 
         def milliseconds(self) -> int:
@@ -226,9 +229,8 @@ def _signing_class() -> type[Any]:
     return SigningBitbank
 
 
-def _failure(base_url: str, request: SignedRequest, error: Exception) -> NoAnswer | NotSent:
-    said = mask_secrets(unreachable_sentence(base_url, error))
-    if any(type(cause).__name__ in _BEFORE_SENDING for cause in causes_of(error)):
+def _failure(said: str, request: SignedRequest, *, may_be_sent: bool) -> NoAnswer | NotSent:
+    if not may_be_sent:
         return NotSent(
             f"{said}; {request.path} was not sent", reason=Reason.STEP_FAILED, again=True
         )
