@@ -2,7 +2,11 @@
 about this order alone.
 """
 
+import dataclasses
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,9 +16,11 @@ import pytest
 import requests
 
 from shared.core.clock import Clock
+from shared.core.reasons import Reason
 from shared.core.types import OrderIntent, OrderKind, Outcome, Purpose, Rejected, Side, Unknown
 from shared.exchanges.bitbank.bodies import query_request
 from shared.exchanges.bitbank.errors import NoAnswer
+from shared.exchanges.bitbank.pace import AccountPace
 from shared.exchanges.bitbank.sending import PreparedOrder, send_order
 from shared.exchanges.bitbank.signed import SignedRest
 from tests.support.fixed_clock import FixedClock
@@ -24,6 +30,7 @@ from tests.support.raw_exchange import (
     account_reader,
     envelope,
     raw_exchange,
+    refuse,
     reply,
     reset,
     signed_rest,
@@ -193,3 +200,120 @@ def test_a_handshake_that_drips_ends_in_time_and_nothing_was_sent() -> None:
             "did not answer in time; user/spot/order was not sent"
         )
         assert exchange.requests == []
+
+
+# the window and the deadline
+
+
+@pytest.mark.parametrize(("prepared_ms", "setting"), [(5_000, "20"), (9_000, "3")])
+def test_an_order_is_signed_and_checked_with_the_window_that_it_was_prepared_with(
+    prepared_ms: int, setting: str
+) -> None:
+    clock = FixedClock(T)
+    with raw_exchange(lambda _: NOTHING) as exchange:
+        rest = signed_rest(exchange.url, clock, request_window_seconds=setting)
+        prepared = dataclasses.replace(
+            prepared_order(rest, clock, exchange.url), window_ms=prepared_ms
+        )
+        clock.sleep_until(T + prepared_ms - 1_000)
+        assert isinstance(send_order(rest, prepared).outcome, Unknown)
+        (sent,) = exchange.posts()
+        assert sent.headers["access-request-time"] == str(T)
+        assert sent.headers["access-time-window"] == str(prepared_ms)
+        clock.sleep_until(T + prepared_ms - 999)
+        outcome = send_order(rest, prepared).outcome
+        assert isinstance(outcome, Rejected)
+        assert outcome.reason is Reason.DEADLINE_NEAR
+        assert len(exchange.posts()) == 1
+        rest.carry(query_request("user/assets"))  # a reading keeps the window of the settings
+        assert exchange.requests[-1].headers["access-time-window"] == f"{setting}000"
+
+
+def test_no_order_leaves_without_time_for_its_answer() -> None:
+    clock = FixedClock(T)
+    with raw_exchange(lambda _: NOTHING) as exchange:
+        rest = signed_rest(exchange.url, clock)
+        for seconds in (0.2, 0.9):
+            rest.begin(deadline=time.monotonic() + seconds)
+            outcome = send_to(rest, clock, exchange.url)
+            assert isinstance(outcome, Rejected)
+            assert outcome.reason is Reason.DEADLINE_NEAR
+        rest.carry(query_request("user/assets"))  # a reading may try
+        assert exchange.posts() == []
+        rest.begin(deadline=time.monotonic() + 3.0)
+        assert isinstance(send_to(rest, clock, exchange.url), Unknown)
+        assert len(exchange.posts()) == 1
+
+
+COLD = """
+import sys, time
+from tests.functional.test_bitbank_sending_time import T, prepared_order, send_order
+from tests.support.fixed_clock import FixedClock
+from tests.support.raw_exchange import signed_rest
+for name in [name for name in sys.modules if name.partition(".")[0] == "ccxt"]:
+    del sys.modules[name]
+class SlowToLoad:
+    def find_spec(self, name, path=None, target=None):
+        if name == "ccxt":
+            time.sleep(1.5)
+sys.meta_path.insert(0, SlowToLoad())
+clock = FixedClock(T)
+rest = signed_rest(sys.argv[1], clock)
+prepared = prepared_order(rest, clock, sys.argv[1])
+rest.begin(deadline=time.monotonic() + 2.0)
+print(send_order(rest, prepared).outcome.reason)
+"""
+
+
+def test_what_is_loaded_before_the_first_order_takes_of_its_time() -> None:
+    with raw_exchange(lambda _: NOTHING) as exchange:
+        done = subprocess.run(
+            [sys.executable, "-c", COLD, exchange.url],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ,
+            timeout=60,
+        )
+        assert done.stdout.strip() == str(Reason.DEADLINE_NEAR)
+        assert exchange.requests == []
+
+
+# patience
+
+
+@pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER"])
+@pytest.mark.parametrize(("status", "code"), [(429, 10_009), (200, 10_009), (503, 10_009)])
+def test_the_exchange_is_left_alone_for_as_long_as_it_asks(
+    name: str, status: int, code: int
+) -> None:
+    clock = FixedClock(T)
+    busy = refuse(code, status=status, headers=(f"{name}: 7",))
+    with raw_exchange(lambda _: busy) as exchange:
+        limits = AccountPace()
+        rest = signed_rest(exchange.url, clock, limits=limits)
+        assert isinstance(send_to(rest, clock, exchange.url), Unknown)
+        assert 6.0 < limits.updates.seconds_left() <= 7.0
+        assert limits.queries.seconds_left() == 0.0
+        rest.carry(query_request("user/assets"))
+        assert 6.0 < limits.queries.seconds_left() <= 7.0
+
+
+def test_a_date_to_wait_for_counts_from_the_date_of_the_answer_in_any_case() -> None:
+    clock = FixedClock(T)
+    headers = (
+        "retry-after: Mon, 30 Nov 2026 12:00:09 GMT",
+        "date: Mon, 30 Nov 2026 12:00:00 GMT",
+    )
+    with raw_exchange(lambda _: reply(b"", status=429, headers=headers)) as exchange:
+        rest = signed_rest(exchange.url, clock)
+        assert rest.carry(query_request("user/assets")).retry_after_seconds == 9.0
+
+
+def test_another_refusal_pauses_nothing() -> None:
+    clock = FixedClock(T)
+    with raw_exchange(lambda _: refuse(60_001, headers=("Retry-After: 7",))) as exchange:
+        limits = AccountPace()
+        rest = signed_rest(exchange.url, clock, limits=limits)
+        assert isinstance(send_to(rest, clock, exchange.url), Rejected)
+        assert limits.updates.seconds_left() == 0.0
