@@ -156,14 +156,14 @@ def test_the_documented_signatures_come_out(
     at = 1_721_121_776_490
     with raw_exchange(lambda _: ACCEPT) as exchange:
         rest = SignedRest(
-            exchange_settings(exchange.url, request_window_seconds="1"),
+            exchange_settings(exchange.url),
             FixedClock(at),
             key="key",
             secret="hoge",
             limits=unlimited(),
         )
         rest._ready().options["authMethod"] = mode  # the bot itself signs with a window only
-        rest.carry(request_, at_ms=at)
+        rest.carry(request_, at_ms=at, window_ms=1_000)
         rest.close()
         (sent,) = exchange.requests
     assert sent.headers["access-signature"] == signature

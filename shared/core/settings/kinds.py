@@ -37,6 +37,8 @@ LearningRate: TypeAlias = Annotated[float, msgspec.Meta(ge=0.00001, le=1.0)]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0.001, le=86_400.0)]
 NoOrSomeSeconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)]
 RequestSeconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0.01, le=120.0)]
+RequestWindowSeconds: TypeAlias = Annotated[float, msgspec.Meta(ge=2.0, le=60.0)]
+"""bitbank takes none above a minute, and a request leaves a second before its end at the latest."""
 CooldownSeconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=YEAR_SECONDS)]
 WindowSeconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0.001, le=YEAR_SECONDS)]
 Milliseconds: TypeAlias = Annotated[float, msgspec.Meta(ge=1.0, le=600_000.0)]

@@ -32,6 +32,7 @@ from shared.core.settings.kinds import (
     NoOrSomeSeconds,
     Repeats,
     RequestSeconds,
+    RequestWindowSeconds,
     ScheduleDays,
     Seconds,
     Seed,
@@ -72,7 +73,7 @@ class ExchangeSettings:
     public_url: Text
     private_url: Text
     timeout_seconds: RequestSeconds
-    request_window_seconds: RequestSeconds
+    request_window_seconds: RequestWindowSeconds
     read_attempts: Attempts
     retry_base_seconds: NoOrSomeSeconds
 

@@ -35,7 +35,12 @@ class CarriedAnswer:
     @property
     def retry_after_seconds(self) -> float:
         """How long the exchange asks to be left alone."""
-        return retry_after_seconds(self.headers.get("Retry-After"), date=self.headers.get("Date"))
+        return retry_after_seconds(self.header("retry-after"), date=self.header("date"))
+
+    def header(self, name: str) -> str | None:
+        """A header by its name, in whatever case bitbank and what is before it write it."""
+        same = (text for other, text in self.headers.items() if other.lower() == name.lower())
+        return next(same, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +111,13 @@ def read_data(answer: CarriedAnswer, what: str) -> Mapping[str, Any]:
     raise _failure(found, answer, what)
 
 
+def is_too_many(answer: CarriedAnswer) -> bool:
+    """Whether bitbank asks to be left alone: by HTTP 429, or by 10009 with whatever status."""
+    return answer.status == HTTP_TOO_MANY or read_envelope(answer).code == TOO_MANY
+
+
 def _failure(found: Envelope, answer: CarriedAnswer, what: str) -> BotError:
-    if found.code == TOO_MANY or answer.status == HTTP_TOO_MANY:
+    if is_too_many(answer):
         return RateLimited(
             f"bitbank asks for patience with {what} (HTTP {answer.status})",
             retry_after_seconds=answer.retry_after_seconds,

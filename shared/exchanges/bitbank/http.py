@@ -8,6 +8,7 @@ the environment are ignored.
 """
 
 import functools
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -176,10 +177,12 @@ class PublicRest:
         exchange.timeout = max(1, int(timeout * 1000))
         self.requests += 1
         sent_at, began = self._clock.now_ms(), self._monotonic()
+        handled = sys.exception()
         try:
             answer = exchange.request(path, [host], "GET", params)
         except ccxt_error() as error:
-            raise NoAnswer(unreachable_sentence(exchange.urls["api"][host], error)) from error
+            base_url = exchange.urls["api"][host]
+            raise NoAnswer(unreachable_sentence(base_url, error, until=handled)) from error
         finally:
             self._measure(exchange, sent_at, began)
         data: dict[str, Any] = answer["data"]

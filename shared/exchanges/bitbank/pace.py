@@ -41,7 +41,11 @@ class RequestPace:
         return max(0.0, (1.0 - self._tokens) / self._per_second)
 
     def pause(self, seconds: float) -> None:
-        """Let nothing through for that long, a minute at most: the exchange asked for patience."""
+        """Let nothing through for that long, a minute at most: the exchange asked for patience.
+
+        It counts from now, not from the last request.
+        """
+        self.seconds_left()
         self._tokens = min(self._tokens, 1.0 - min(seconds, MINUTE_SECONDS) * self._per_second)
 
 

@@ -85,7 +85,9 @@ class CancelResult:
 def send_order(rest: SignedRest, prepared: PreparedOrder) -> SendResult:
     """Send a prepared order, once. Never raises for an unclear answer: that is `Unknown`."""
     try:
-        answer = rest.carry(order_request(prepared.body), at_ms=prepared.at_ms)
+        answer = rest.carry(
+            order_request(prepared.body), at_ms=prepared.at_ms, window_ms=prepared.window_ms
+        )
     except NotSent as error:
         return SendResult(outcome=Rejected(reason=error.reason, context=_context_of(error)))
     except NoAnswer as error:

@@ -9,6 +9,7 @@ that none is lost on one that the exchange has just closed.
 
 import functools
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,18 +20,19 @@ from shared.core.masking import mask_secrets, register_secrets
 from shared.core.reasons import Reason
 from shared.core.settings import ExchangeSettings
 from shared.exchanges.bitbank.bodies import CountedAs, SignedRequest
-from shared.exchanges.bitbank.envelope import CarriedAnswer
-from shared.exchanges.bitbank.errors import HTTP_TOO_MANY, NoAnswer, NotSent
+from shared.exchanges.bitbank.envelope import CarriedAnswer, is_too_many
+from shared.exchanges.bitbank.errors import NoAnswer, NotSent
 from shared.exchanges.bitbank.pace import AccountPace
-from shared.exchanges.bitbank.transport import causes_of, unreachable_sentence
+from shared.exchanges.bitbank.transport import unreachable_sentence
 from shared.exchanges.bitbank.watched import build_session
 
 ARRIVAL_MS = 1_000
 """How long before the end of its window a request with a fixed time must leave at the latest."""
+LEAST_SECONDS = 1.0
+"""A request with a fixed time needs so long before the deadline: an order that leaves with less is
+likely to arrive, and its answer is not, which leaves it unknown for the next tick to find."""
 LONGEST_HOLD_SECONDS = 10.0
 """What the exchange asked to wait for longer than this is not waited for."""
-_BEFORE_SENDING = frozenset({"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"})
-"""What urllib3 raises while it opens a connection: nothing was sent yet."""
 
 
 class SignedRest:
@@ -66,7 +68,7 @@ class SignedRest:
 
     @property
     def window_ms(self) -> int:
-        """How long after its time bitbank takes a request."""
+        """How long after its time bitbank takes a request, where it has no window of its own."""
         return int(self._settings.request_window_seconds * 1000)
 
     def begin(self, *, deadline: float | None = None) -> None:
@@ -79,13 +81,16 @@ class SignedRest:
             self._exchange.session.close()
             self._exchange = None
 
-    def carry(self, request: SignedRequest, *, at_ms: int | None = None) -> CarriedAnswer:
+    def carry(
+        self, request: SignedRequest, *, at_ms: int | None = None, window_ms: int | None = None
+    ) -> CarriedAnswer:
         """Send once and give the answer, whatever it says.
 
         Args:
             request: What is sent.
             at_ms: The time that it is signed with, fixed by the caller; None: the moment in which
                 it leaves, for a reading.
+            window_ms: How long after that time bitbank takes it; None: as the settings say.
 
         Raises:
             NotSent: for certain nothing left: no connection, no time before the deadline, or its
@@ -95,27 +100,30 @@ class SignedRest:
         pace = (
             self._limits.updates if request.counted_as is CountedAs.UPDATE else self._limits.queries
         )
-        self._check_time(request, after_seconds=pace.seconds_left(), at_ms=at_ms)
+        exchange = self._ready()  # before the checks: the first time it takes seconds
+        window_ms = self.window_ms if window_ms is None else window_ms
+        latest_ms = None if at_ms is None else at_ms + window_ms - ARRIVAL_MS
+        self._check_time(request, after_seconds=pace.seconds_left(), latest_ms=latest_ms)
         pace.wait()
-        timeout = self._check_time(request, after_seconds=0.0, at_ms=at_ms)
-        exchange = self._ready()
+        timeout = self._check_time(request, after_seconds=0.0, latest_ms=latest_ms)
         if request.method == "POST":
             exchange.session.close()
         self.requests += 1
         answer = exchange.carry_once(
             request,
             at_ms=self._clock.now_ms() if at_ms is None else at_ms,
+            window_ms=window_ms,
             timeout_seconds=timeout,
         )
         if isinstance(answer, CarriedAnswer):
-            if answer.status == HTTP_TOO_MANY:
+            if is_too_many(answer):
                 pace.pause(answer.retry_after_seconds)
             return answer
         # Raised outside of the handler: what requests raises holds the request with its key.
         raise answer
 
     def _check_time(
-        self, request: SignedRequest, *, after_seconds: float, at_ms: int | None
+        self, request: SignedRequest, *, after_seconds: float, latest_ms: int | None
     ) -> float:
         """How many seconds the request may take."""
         if after_seconds > LONGEST_HOLD_SECONDS:
@@ -123,20 +131,21 @@ class SignedRest:
                 f"bitbank asked for patience; {request.path} was not sent",
                 reason=Reason.EXCHANGE_BUSY,
             )
-        left = self._settings.timeout_seconds
+        left = longest = self._settings.timeout_seconds
         deadline = bound_at(self.deadline)
         if deadline is not None:
             left = min(left, deadline - self._monotonic() - after_seconds)
-        if left <= 0:
+        least = 0.0 if latest_ms is None else min(LEAST_SECONDS, longest)
+        if left <= 0 or left < least:
             raise NotSent(
                 f"no time was left to ask bitbank for {request.path}", reason=Reason.DEADLINE_NEAR
             )
-        if at_ms is not None:
-            late_ms = self._clock.now_ms() + after_seconds * 1000 - at_ms
-            if late_ms > self.window_ms - ARRIVAL_MS:
+        if latest_ms is not None:
+            late_ms = self._clock.now_ms() + after_seconds * 1000 - latest_ms
+            if late_ms > 0:
                 raise NotSent(
-                    f"the request for {request.path} would leave {late_ms:.0f} ms after its time,"
-                    f" too late for its window of {self.window_ms} ms",
+                    f"the request for {request.path} would leave {late_ms:.0f} ms too late for"
+                    " the window of its time",
                     reason=Reason.DEADLINE_NEAR,
                 )
         return left
@@ -153,7 +162,7 @@ class SignedRest:
                     "session": build_session(),
                     "logger": _silent(),
                     "urls": {"api": {"private": private.removesuffix("/v1")}},
-                    "options": {"timeWindow": str(self.window_ms), "maxRetriesOnFailure": 0},
+                    "options": {"maxRetriesOnFailure": 0},
                 }
             )
         return self._exchange
@@ -179,20 +188,29 @@ def _signing_class() -> type[Any]:
         _arrived: CarriedAnswer | None = None
 
         def carry_once(
-            self, request: SignedRequest, *, at_ms: int, timeout_seconds: float
+            self, request: SignedRequest, *, at_ms: int, window_ms: int, timeout_seconds: float
         ) -> CarriedAnswer | NoAnswer | NotSent:
             self._at_ms, self._body, self._arrived = at_ms, request.body, None
+            self.options["timeWindow"] = str(window_ms)
             self.timeout = max(1, int(timeout_seconds * 1000))
-            try:
-                with self.session.watch(timeout_seconds):
+            failure: NoAnswer | NotSent
+            handled = sys.exception()
+            with self.session.watch(timeout_seconds) as watch:
+                try:
                     self.request(request.path, ["private"], request.method, dict(request.query))
-            except Exception as error:  # noqa: BLE001 (whatever it is: the request may have left)
-                failure = _failure(self.urls["api"]["private"], request, error)
-            else:
-                failure = NoAnswer(f"nothing is known of the answer to {request.path}")
-            finally:
-                # they hold the key and the signature
-                self.last_request_headers = self.last_request_body = None
+                except Exception as error:  # noqa: BLE001 (whatever it is: it may have left)
+                    base_url = self.urls["api"]["private"]
+                    said = (
+                        unreachable_sentence(base_url, error, until=handled)
+                        if watch.seconds_left > 0  # what ended it is our own doing otherwise
+                        else f"bitbank at {base_url} did not answer in time"
+                    )
+                    failure = _failure(mask_secrets(said), request, may_be_sent=watch.has_connected)
+                else:
+                    failure = NoAnswer(f"nothing is known of the answer to {request.path}")
+                finally:
+                    # they hold the key and the signature
+                    self.last_request_headers = self.last_request_body = None
             return failure if self._arrived is None else self._arrived
 
         def milliseconds(self) -> int:
@@ -226,9 +244,8 @@ def _signing_class() -> type[Any]:
     return SigningBitbank
 
 
-def _failure(base_url: str, request: SignedRequest, error: Exception) -> NoAnswer | NotSent:
-    said = mask_secrets(unreachable_sentence(base_url, error))
-    if any(type(cause).__name__ in _BEFORE_SENDING for cause in causes_of(error)):
+def _failure(said: str, request: SignedRequest, *, may_be_sent: bool) -> NoAnswer | NotSent:
+    if not may_be_sent:
         return NotSent(
             f"{said}; {request.path} was not sent", reason=Reason.STEP_FAILED, again=True
         )

@@ -37,17 +37,25 @@ def date_header_ms(text: str | None) -> int | None:
         return None
 
 
-def causes_of(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything that led to it."""
+def causes_of(
+    error: BaseException, *, until: BaseException | None = None
+) -> Iterator[BaseException]:
+    """The error and everything that led to it, up to what its caller was handling already."""
     cause: BaseException | None = error
-    while cause is not None:
+    while cause is not None and cause is not until:
         yield cause
         cause = cause.__cause__ or cause.__context__
 
 
-def unreachable_sentence(base_url: str, error: Exception) -> str:
-    """One sentence for what the operating system and requests say in many."""
-    text = "".join(f" {type(cause).__name__} {cause}" for cause in causes_of(error))
+def unreachable_sentence(
+    base_url: str, error: Exception, *, until: BaseException | None = None
+) -> str:
+    """One sentence for what the operating system and requests say in many.
+
+    `until`: the exception that was handled when the request began, which is none of it.
+    """
+    causes = causes_of(error, until=until)
+    text = "".join(f" {type(cause).__name__} {cause}" for cause in causes)
     said = {
         "Connection refused": "refused the connection",
         "NameResolutionError": "has no address: is there a network?",

@@ -231,7 +231,7 @@ def test_a_row_of_late_ticks_is_an_alert_and_not_healthy() -> None:
         ({"BOT_TICK__ANSWER_BY_SECONDS": "170"}, ("answer_by_seconds", "lease_seconds")),
         ({"BOT_EXCHANGE__TIMEOUT_SECONDS": "62"}, ("timeout_seconds", "lease_seconds")),
         (
-            {"BOT_EXCHANGE__REQUEST_WINDOW_SECONDS": "61"},
+            {"BOT_EXCHANGE__REQUEST_WINDOW_SECONDS": "60", "BOT_EXCHANGE__TIMEOUT_SECONDS": "7"},
             ("request_window_seconds", "lease_seconds"),
         ),
         (
@@ -244,11 +244,12 @@ def test_times_of_a_tick_that_do_not_fit_together_are_refused_by_both_names(envi
     with pytest.raises(BadSettings) as found:
         configuration.load_settings(environ)
     assert all(name in str(found.value) for name in named), found.value
-    level, name = next(iter(environ)).removeprefix("BOT_").lower().split("__")
+    overrides: dict[str, dict[str, float]] = {}
+    for variable, value in environ.items():
+        level, name = variable.removeprefix("BOT_").lower().split("__")
+        overrides.setdefault(level, {})[name] = float(value)
     with pytest.raises(BadSettings):
-        configuration.load_settings(
-            {}, overrides={level: {name: float(next(iter(environ.values())))}}
-        )
+        configuration.load_settings({}, overrides=overrides)
 
 
 def test_a_clock_that_is_ahead_says_the_exchanges_time_and_one_that_is_behind_its_own() -> None:

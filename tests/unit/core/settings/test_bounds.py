@@ -415,3 +415,17 @@ def test_a_value_in_the_place_of_a_group_is_refused_by_name() -> None:
     ):
         with pytest.raises(BadSettings, match=r"risk|stages|weights"):
             load_settings({}, overrides=told)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_good"), [("1.9", False), ("2", True), ("60", True), ("60.1", False)]
+)
+def test_a_request_window_is_one_that_bitbank_takes_and_that_a_request_can_leave_in(
+    seconds: str, is_good: bool
+) -> None:
+    environ = {"BOT_EXCHANGE__REQUEST_WINDOW_SECONDS": seconds}
+    if is_good:
+        assert load_settings(environ).exchange.request_window_seconds == float(seconds)
+    else:
+        with pytest.raises(BadSettings, match="request_window_seconds"):
+            load_settings(environ)

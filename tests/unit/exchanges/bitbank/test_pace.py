@@ -63,6 +63,18 @@ def test_patience_holds_one_bucket_for_so_long_and_a_minute_at_most() -> None:
     assert pace.updates.seconds_left() == pytest.approx(0.0)
 
 
+def test_patience_counts_from_when_it_is_asked_for_however_long_the_request_took() -> None:
+    own = OwnTime()
+    pace = pace_of(own)
+    pace.updates.wait()
+    own.now += 2.0  # until its answer came
+    pace.updates.pause(3.0)
+    assert pace.updates.seconds_left() == pytest.approx(3.0)
+    own.now += 1.0
+    pace.updates.pause(3.0)
+    assert pace.updates.seconds_left() == pytest.approx(3.0)
+
+
 def test_a_clock_that_stands_or_jumps_back_gives_nothing_away() -> None:
     own = OwnTime()
     pace = RequestPace(2.0, monotonic=own.monotonic, sleep=own.sleep)
