@@ -15,6 +15,10 @@ from shared.core.money import btc_from_lots
 from shared.core.types import OrderIntent, OrderKind, Side
 
 MOST_IDS = 30
+MOST_LOTS_OF_AN_ORDER = 10_000_000
+"""1000 BTC: bitbank's `limit_max_amount` of the pair."""
+PRICES_BELOW = 10**9
+"""No order of the pair has a price of that many yen."""
 
 
 class CountedAs(StrEnum):
@@ -81,11 +85,19 @@ def _check_intent(intent: OrderIntent, *, is_margin: bool) -> None:
 
     if type(intent.lots) is not int or intent.lots < 1:
         raise refuse(f"its size is {intent.lots!r:.40}, no whole number of lots above 0")
+    if intent.lots > MOST_LOTS_OF_AN_ORDER:
+        raise refuse(f"its size is above {MOST_LOTS_OF_AN_ORDER} lots, the most of an order")
+    if intent.price is not None and intent.kind is not OrderKind.LIMIT:
+        raise refuse("only a limit order has a price")
+    if intent.trigger_price is not None and intent.kind is not OrderKind.STOP:
+        raise refuse("only a stop has a trigger price")
     needed = {OrderKind.LIMIT: intent.price, OrderKind.STOP: intent.trigger_price}
     if intent.kind in needed:
         price = needed[intent.kind]
         if type(price) is not int or price < 1:
             raise refuse(f"its price is {price!r:.40}, no whole number of yen above 0")
+        if price >= PRICES_BELOW:
+            raise refuse(f"its price is not below {PRICES_BELOW} yen")
     if intent.post_only and intent.kind is not OrderKind.LIMIT:
         raise refuse("only a limit order can be post-only")
     if not is_margin and intent.side is Side.SHORT:
