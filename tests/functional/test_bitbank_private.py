@@ -586,6 +586,22 @@ def test_a_cancel_is_no_more_than_asked_for_until_the_order_says_that_it_ended(
     assert table.request_problems(sent.method, sent.target, sent.body) == []
 
 
+def test_a_fired_stop_that_is_told_cancelled_and_unfilled_must_be_looked_at(
+    bot: Bot, answers: Answers
+) -> None:
+    stop = TOLD | {
+        **{"type": "stop", "side": "sell", "price": None, "trigger_price": "9700000"},
+        "status": "CANCELED_UNFILLED",
+    }
+    for more, fate in (
+        ({"triggered_at": T + 20}, CancelFate.LOOK),
+        ({"triggered_at": None}, CancelFate.CANCELED),
+        ({}, CancelFate.CANCELED),
+    ):
+        answers.by_path["spot/cancel_order"] = reply(envelope(stop | more))
+        assert cancel_order(bot.rest, TOLD["order_id"], pair=PAIR).fate is fate
+
+
 def test_the_answer_to_a_cancel_of_another_order_says_nothing(bot: Bot) -> None:
     assert cancel_order(bot.rest, 5, pair=PAIR).fate is CancelFate.UNKNOWN
 
@@ -604,6 +620,8 @@ def test_the_answer_to_a_cancel_of_another_order_says_nothing(bot: Bot) -> None:
         {"price": "9800001"},
         {"pair": "xrp_jpy"},
         {"ordered_at": T - 2_001},
+        {"ordered_at": T + 5_000 + 2_001},
+        {"ordered_at": 253_402_300_799_999},
         {"order_id": 1_000},
         {"status": "REJECTED", "executed_amount": "0.0001", "remaining_amount": "0.0011"},
     ],
@@ -614,6 +632,14 @@ def test_the_answer_with_another_order_leaves_ours_unknown(
     answers.by_path["spot/order"] = reply(envelope(TOLD | change))
     result = send_order(bot.rest, bot.prepared(newest_order_id=1_000))
     assert isinstance(result.outcome, Unknown), change
+
+
+@pytest.mark.parametrize("ordered_at", [T - 2_000, T + 5_000 + 2_000])
+def test_an_order_may_be_dated_as_far_off_as_the_clocks_are_apart(
+    bot: Bot, answers: Answers, ordered_at: int
+) -> None:
+    answers.by_path["spot/order"] = reply(envelope(TOLD | {"ordered_at": ordered_at}))
+    assert isinstance(send_order(bot.rest, bot.prepared()).outcome, Accepted)
 
 
 def test_an_order_that_came_back_rejected_is_a_certain_no(bot: Bot, answers: Answers) -> None:
@@ -783,6 +809,8 @@ def test_neither_key_nor_secret_is_told_anywhere(
         "echo of an error": reply(echo, status=500),
         "echo as a name": reply(f'{{"success":1,"data":{{"{KEY}":1,"{KEY}":2}}}}'.encode()),
         "echo as a pair": reply(envelope(TOLD | {"pair": SECRET})),
+        "echo as a status": reply(envelope(TOLD | {"status": SECRET})),
+        "echo as a side": reply(envelope(TOLD | {"position_side": KEY})),
     }
     told = [repr(bot.rest), str(bot.rest), repr(vars(bot.account))]
     for name, act in ends.items():

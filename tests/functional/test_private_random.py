@@ -510,6 +510,7 @@ def judge_order(
     except ValueError:
         found = None
     is_ours = found is not None and is_that_order(found, intent) and found["order_id"] > newest
+    is_ours = is_ours and NOW - 2_000 <= found["ordered_at"] <= NOW + 7_000
     is_dead = is_ours and found["status"] == "REJECTED" and not found["executed_lots"]
     match outcome:
         case Accepted(order=order):
@@ -549,6 +550,8 @@ def test_a_cancel_says_what_it_knows_and_no_more(world: World, full: bool) -> No
         match result.fate:
             case CancelFate.CANCELED:
                 assert found["status"].startswith("CANCELED"), world.wire
+                may_pass = found["trigger_price"] is not None and found["triggered_at"] is not None
+                assert found["status"] != "CANCELED_UNFILLED" or not may_pass, world.wire
             case CancelFate.WAS_FILLED:
                 is_filled = found is not None and found["status"] == "FULLY_FILLED"
                 assert is_filled or code == 50_027, world.wire
