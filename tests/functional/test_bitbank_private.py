@@ -590,7 +590,10 @@ def test_a_fired_stop_that_is_told_cancelled_and_unfilled_must_be_looked_at(
     bot: Bot, answers: Answers
 ) -> None:
     stop = TOLD | {
-        **{"type": "stop", "side": "sell", "price": None, "trigger_price": "9700000"},
+        "type": "stop",
+        "side": "sell",
+        "price": None,
+        "trigger_price": "9700000",
         "status": "CANCELED_UNFILLED",
     }
     for more, fate in (
@@ -672,17 +675,29 @@ def trade(number: int, at: int) -> dict[str, Any]:
 
 
 class History:
-    """Executions as the exchange lists them; `unit_ms` is what it takes `end` for."""
+    """Executions as the exchange lists them; `unit_ms` is what it takes `end` for, `most` how many
+    rows it gives at most, and a page `has_doubles` where its last row stands twice.
+    """
 
-    def __init__(self, trades: list[dict[str, Any]], *, unit_ms: int = 1) -> None:
+    def __init__(
+        self,
+        trades: list[dict[str, Any]],
+        *,
+        unit_ms: int = 1,
+        most: int = 1_000,
+        has_doubles: bool = False,
+    ) -> None:
         self.trades, self.unit_ms = trades, unit_ms
+        self.most, self.has_doubles = most, has_doubles
 
     def __call__(self, connection: socket.socket, request: RawRequest) -> bool:
         query = dict(part.split("=") for part in request.target.partition("?")[2].split("&"))
         end = int(query.get("end", 10**15)) * self.unit_ms
         newest = sorted(self.trades, key=lambda one: -one["executed_at"])
-        rows = [one for one in newest if one["executed_at"] <= end][: int(query["count"])]
-        rows.reverse()  # within a page nothing is said of their order
+        most = min(int(query["count"]), self.most)
+        rows = [one for one in newest if one["executed_at"] <= end][:most]
+        if self.has_doubles and len(rows) == most:
+            rows = [*rows[:-1], rows[-2]]
         return reply(envelope({"trades": rows}))(connection, request)
 
 
@@ -708,6 +723,38 @@ def test_trades_come_oldest_first_over_all_pages_and_none_is_missing(
         Decimal(5),
         None,
     )
+
+
+@pytest.mark.parametrize("odd", [{"most": 60}, {"most": 7}, {"has_doubles": True}])
+def test_no_execution_is_lost_where_pages_are_small_or_tell_a_row_twice(
+    bot: Bot, answers: Answers, odd: dict[str, Any]
+) -> None:
+    made = [trade(number, T - 1_000 * number) for number in range(1, 251)]
+    answers.by_path["spot/trade_history"] = History(made, **odd)
+    assert len(bot.account.read_trades(T - 1_000_000)) == 250
+    assert len(bot.account.read_trades(T - 180_000)) == 180
+
+
+def test_a_moment_with_more_executions_than_a_small_page_has_is_not_skipped(
+    bot: Bot, answers: Answers
+) -> None:
+    made = [trade(number, T - 1_000 * ((number + 6) // 10)) for number in range(1, 40)]
+    answers.by_path["spot/trade_history"] = History(made, most=7)
+    with pytest.raises(BadData, match="nothing older"):
+        bot.account.read_trades(T - 1_000_000)
+
+
+def test_executions_that_are_not_told_newest_first_are_not_believed(
+    bot: Bot, answers: Answers
+) -> None:
+    oldest = [trade(number, T - 1_000 * (300 - number)) for number in range(1, 1 + PAGE)]
+    answers.by_path |= {
+        "spot/trade_history": reply(envelope({"trades": oldest})),
+        "spot/active_orders": reply(envelope({"orders": []})),
+    }
+    for reading in (lambda: bot.account.read_trades(T - 50_000), bot.account.read_before_order):
+        with pytest.raises(BadData, match="newest first"):
+            reading()
 
 
 def test_where_end_is_taken_for_seconds_a_long_history_fails_and_a_short_one_is_whole(

@@ -207,7 +207,11 @@ def orders_of(data: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def trades_of(data: dict[str, Any]) -> list[dict[str, Any]]:
-    made = sorted_by_id([trade_of(row) for row in rows_of(data, "trades")], "trade_id")
+    told = [trade_of(row) for row in rows_of(data, "trades")]
+    times = [one["executed_at"] for one in told]
+    if times != sorted(times, reverse=True):
+        raise Doubt("not newest first")
+    made = sorted_by_id(told, "trade_id")
     return sorted(made, key=lambda one: one["executed_at"])
 
 

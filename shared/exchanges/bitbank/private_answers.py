@@ -9,6 +9,7 @@ looked at.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from shared.core.errors import BadData
@@ -98,6 +99,14 @@ class OrdersById:
     missing: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradePage:
+    """One page of executions, oldest first; `rows` were told, some perhaps twice."""
+
+    trades: tuple[ExchangeTrade, ...]
+    rows: int
+
+
 def order_from(data: Mapping[str, Any], *, pair: str, order_id: int | None = None) -> ExchangeOrder:
     """One order, of `pair` and with `order_id` where that is known."""
     order = _order(read_fields(data, OrderFields, "order"), pair=pair)
@@ -128,10 +137,27 @@ def orders_by_id_from(
 
 def trades_from(data: Mapping[str, Any], *, pair: str) -> tuple[ExchangeTrade, ...]:
     """Executions of `pair`, oldest first."""
-    trades = [
+    return _oldest_first(_trades(data, pair=pair))
+
+
+def trade_page_from(data: Mapping[str, Any], *, pair: str) -> TradePage:
+    """A page of executions that were asked for newest first. In another order it is no page of the
+    newest, and what is older than it is not known.
+    """
+    trades = _trades(data, pair=pair)
+    if any(one.executed_at < later.executed_at for one, later in pairwise(trades)):
+        raise BadData("trades: they are not told newest first")
+    return TradePage(trades=_oldest_first(trades), rows=len(trades))
+
+
+def _trades(data: Mapping[str, Any], *, pair: str) -> list[ExchangeTrade]:
+    return [
         _trade(read_fields(row, TradeFields, "trades"), pair=pair)
         for row in list_from(data, "trades")
     ]
+
+
+def _oldest_first(trades: Sequence[ExchangeTrade]) -> tuple[ExchangeTrade, ...]:
     known = by_id({trade.trade_id: trade for trade in trades}, trades, "trades")
     return tuple(sorted(known, key=lambda trade: (trade.executed_at, trade.trade_id)))
 

@@ -170,7 +170,7 @@ def _rows(rng: random.Random, endpoint: str, place: str, kind: str) -> list[dict
         made = [maker(rng) for _ in range(rng.choice((0, 1, rng.randint(2, 6))))]
         rows = list({row[key]: row for row in made}.values())
     rng.shuffle(rows)
-    return rows
+    return sorted(rows, key=lambda row: -row["executed_at"]) if kind == "trade" else rows
 
 
 def made_answer(rng: random.Random, endpoint: str, **fixed: Any) -> dict[str, Any]:
