@@ -2,6 +2,7 @@
 of it, and what each end of a request is taken for.
 """
 
+import dataclasses
 import json
 import logging
 import socket
@@ -575,6 +576,7 @@ def test_a_cancel_is_no_more_than_asked_for_until_the_order_says_that_it_ended(
         "status": status,
         "executed_amount": f"0.{executed:04d}",
         "remaining_amount": f"0.{12 - executed:04d}",
+        "average_price": "9800000" if executed else "0",
     }
     answers.by_path["spot/cancel_order"] = reply(envelope(told))
     result = cancel_order(bot.rest, TOLD["order_id"], pair=PAIR, at_ms=T - 1_000)
@@ -622,6 +624,10 @@ def test_the_answer_to_a_cancel_of_another_order_says_nothing(bot: Bot) -> None:
         {"start_amount": "0.0013", "remaining_amount": "0.0013"},
         {"price": "9800001"},
         {"pair": "xrp_jpy"},
+        {"executed_amount": "0.0005", "remaining_amount": "0.0007"},
+        {"status": "PARTIALLY_FILLED"},
+        {"status": "CANCELED_PARTIALLY_FILLED"},
+        {"status": "FULLY_FILLED", "executed_amount": "0.0012", "remaining_amount": "0"},
         {"ordered_at": T - 2_001},
         {"ordered_at": T + 5_000 + 2_001},
         {"ordered_at": 253_402_300_799_999},
@@ -635,6 +641,16 @@ def test_the_answer_with_another_order_leaves_ours_unknown(
     answers.by_path["spot/order"] = reply(envelope(TOLD | change))
     result = send_order(bot.rest, bot.prepared(newest_order_id=1_000))
     assert isinstance(result.outcome, Unknown), change
+
+
+@pytest.mark.parametrize("ordered_post_only", [True, False])
+def test_an_order_that_is_told_as_post_only_is_ours_where_it_was_sent_so(
+    bot: Bot, answers: Answers, ordered_post_only: bool
+) -> None:
+    intent = dataclasses.replace(ENTRY, post_only=ordered_post_only)
+    for told, expected in ((True, Accepted if ordered_post_only else Unknown), (False, Accepted)):
+        answers.by_path["spot/order"] = reply(envelope(TOLD | {"post_only": told}))
+        assert isinstance(send_order(bot.rest, bot.prepared(intent)).outcome, expected)
 
 
 @pytest.mark.parametrize("ordered_at", [T - 2_000, T + 5_000 + 2_000])

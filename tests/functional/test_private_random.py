@@ -112,6 +112,10 @@ def kinds_of(kind: str) -> dict[str, str]:
 ORDER, TRADE = kinds_of("order"), kinds_of("trade")
 
 
+def price_of(row: dict[str, Any]) -> Fraction:
+    return exact(row["average_price"])
+
+
 def order_of(row: Any, pair: str = PAIR) -> dict[str, Any]:
     """An order by the table's words."""
     if not isinstance(row, dict) or row.get("pair") != pair:
@@ -126,10 +130,12 @@ def order_of(row: Any, pair: str = PAIR) -> dict[str, Any]:
         raise Doubt("half an amount")
     if start is not None and (lots(start) == 0 or lots(left) + done != lots(start)):
         raise Doubt("the amounts do not make up the order")
-    if (status in {"INACTIVE", "CANCELED_UNFILLED"} and done) or (
-        status == "FULLY_FILLED" and left is not None and lots(left)
-    ):
-        raise Doubt("amounts and status contradict each other")
+    if done and status in {"INACTIVE", "UNFILLED", "CANCELED_UNFILLED"}:
+        raise Doubt("executed, and told as not")
+    if not done and "FILLED" in status and "UNFILLED" not in status:
+        raise Doubt("not executed, and told as if")
+    if status == "FULLY_FILLED" and ((left is not None and lots(left)) or not price_of(row)):
+        raise Doubt("not all of it, or for nothing")
     for name in ("price", "trigger_price"):
         optional(exact, row.get(name))
     for name in ("post_only", "user_cancelable"):
@@ -204,6 +210,13 @@ def sorted_by_id(made: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
 
 def orders_of(data: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted_by_id([order_of(row) for row in rows_of(data, "orders")], "order_id")
+
+
+def resting_of(data: dict[str, Any]) -> list[dict[str, Any]]:
+    orders = orders_of(data)
+    if "FULLY_FILLED" in {one["status"] for one in orders}:
+        raise Doubt("a filled order does not rest")
+    return orders
 
 
 def trades_of(data: dict[str, Any]) -> list[dict[str, Any]]:
@@ -358,7 +371,7 @@ def asked_for(data: dict[str, Any], order_ids: list[int]) -> dict[str, Any]:
 
 READS: dict[str, tuple[Callable[[AccountReader], Any], Callable[[dict[str, Any]], Any]]] = {
     "assets": (AccountReader.read_balances, assets_of),
-    "active_orders": (AccountReader.read_resting, orders_of),
+    "active_orders": (AccountReader.read_resting, resting_of),
     "order_info": (lambda account: account.read_order(77), order_of),
     "trade_history": (lambda account: account.read_trades(0), trades_of),
     "margin_positions": (AccountReader.read_positions, positions_of),
@@ -478,6 +491,7 @@ def is_that_order(found: dict[str, Any], intent: OrderIntent) -> bool:
         and found["kind"] == wanted["type"]
         and found["lots"] == wanted["lots"]
         and found["price"] == intent.price
+        and (intent.post_only or not found["post_only"])
         and found["trigger_price"] == intent.trigger_price
     )
 

@@ -36,7 +36,7 @@ from shared.exchanges.bitbank.private_answers import (
     TradePage,
     order_from,
     orders_by_id_from,
-    orders_from,
+    resting_from,
     trade_page_from,
 )
 from shared.exchanges.bitbank.rereading import Rereading
@@ -100,7 +100,7 @@ class AccountReader:
         id.
         """
         request = query_request("user/spot/active_orders", pair=self._pair, count=MOST_RESTING)
-        orders = self._read(request, lambda data: orders_from(data, pair=self._pair))
+        orders = self._read(request, lambda data: resting_from(data, pair=self._pair))
         if len(orders) >= MOST_RESTING:
             raise BadData(f"active_orders: {len(orders)} rest, more than bitbank allows")
         self._see(order.order_id for order in orders)

@@ -24,7 +24,8 @@ from shared.exchanges.bitbank.private_schema import (
     read_fields,
 )
 
-NOTHING_EXECUTED = frozenset({"INACTIVE", "CANCELED_UNFILLED"})
+NOTHING_EXECUTED = frozenset({"INACTIVE", "UNFILLED", "CANCELED_UNFILLED"})
+SOMETHING_EXECUTED = frozenset({"PARTIALLY_FILLED", "CANCELED_PARTIALLY_FILLED", "FULLY_FILLED"})
 WITH_LIMIT = frozenset({"limit", "stop_limit"})
 WITH_TRIGGER = frozenset({"stop", "stop_limit", "take_profit", "stop_loss"})
 WITHOUT_AMOUNT = frozenset({"take_profit", "stop_loss"})
@@ -116,12 +117,20 @@ def order_from(data: Mapping[str, Any], *, pair: str, order_id: int | None = Non
 
 
 def orders_from(data: Mapping[str, Any], *, pair: str) -> tuple[ExchangeOrder, ...]:
-    """Resting orders of `pair`, by their ids."""
+    """Orders of `pair`, by their ids."""
     orders = [
         _order(read_fields(row, OrderFields, "orders"), pair=pair)
         for row in list_from(data, "orders")
     ]
     return tuple(by_id({order.order_id: order for order in orders}, orders, "orders"))
+
+
+def resting_from(data: Mapping[str, Any], *, pair: str) -> tuple[ExchangeOrder, ...]:
+    """Resting orders of `pair`, by their ids. A filled one does not rest."""
+    orders = orders_from(data, pair=pair)
+    if any(order.status == "FULLY_FILLED" for order in orders):
+        raise BadData("active_orders: a filled order is among them")
+    return orders
 
 
 def orders_by_id_from(
@@ -205,6 +214,10 @@ def _order(fields: OrderFields, *, pair: str) -> ExchangeOrder:
         _check_amounts(fields, lots=lots, remaining=remaining, executed=executed)
     if executed and fields.status in NOTHING_EXECUTED:
         raise BadData(f"{what}: {fields.status}, but something of it was executed")
+    if not executed and fields.status in SOMETHING_EXECUTED:
+        raise BadData(f"{what}: {fields.status}, but nothing of it was executed")
+    if fields.status == "FULLY_FILLED" and not Decimal(fields.average_price):
+        raise BadData(f"{what}: FULLY_FILLED, but at no price")
     return ExchangeOrder(
         order_id=fields.order_id,
         pair=pair,

@@ -178,6 +178,7 @@ def _check_same_order(order: ExchangeOrder, prepared: PreparedOrder) -> None:
         "amount": order.lots == intent.lots,
         "price": order.price == (intent.price if is_limit else None),
         "trigger_price": order.trigger_price == (intent.trigger_price if is_stop else None),
+        "post_only": intent.post_only or not order.post_only,
         "order_id": order.order_id > prepared.before.newest_order_id,
         "ordered_at": prepared.at_ms - CLOCKS_APART_MS <= order.ordered_at <= latest,
     }

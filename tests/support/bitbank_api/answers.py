@@ -96,7 +96,7 @@ def made_order(rng: random.Random, **fixed: Any) -> dict[str, Any]:
         "CANCELED_UNFILLED": 0,
         "REJECTED": 0,
         "FULLY_FILLED": lots,
-    }.get(status, rng.randint(0, lots))
+    }.get(status, rng.randint(0 if status == "EXPIRED" else 1, lots))
     chosen: dict[str, Any] = {
         "pair": PAIR,
         "type": kind,
@@ -106,7 +106,7 @@ def made_order(rng: random.Random, **fixed: Any) -> dict[str, Any]:
         "executed_amount": size_text(rng, executed),
         "price": yen_text(rng, rng.randint(1, 10**8)),
         "trigger_price": yen_text(rng, rng.randint(1, 10**8)),
-        "average_price": _decimal_text(rng, most=10**8, decimals=4) if executed else "0",
+        "average_price": (_decimal_text(rng, most=10**8, decimals=4, least=1) if executed else "0"),
     }
     if "position_side" not in fixed and rng.random() < 0.6:
         chosen["position_side"] = rng.choice(("long", "short"))
@@ -168,6 +168,8 @@ def _rows(rng: random.Random, endpoint: str, place: str, kind: str) -> list[dict
         maker = made_order if kind == "order" else made_trade
         key = "order_id" if kind == "order" else "trade_id"
         made = [maker(rng) for _ in range(rng.choice((0, 1, rng.randint(2, 6))))]
+        if endpoint == "active_orders":
+            made = [row for row in made if row["status"] != "FULLY_FILLED"]
         rows = list({row[key]: row for row in made}.values())
     rng.shuffle(rows)
     return sorted(rows, key=lambda row: -row["executed_at"]) if kind == "trade" else rows

@@ -16,6 +16,7 @@ from shared.exchanges.bitbank.private_answers import (
     order_from,
     orders_by_id_from,
     orders_from,
+    resting_from,
     trades_from,
 )
 from tests.support.bitbank_api import answers, table
@@ -63,6 +64,30 @@ def test_a_stop_has_a_trigger_and_no_price_and_an_id_above_31_bits() -> None:
     assert order.position_side is Side.LONG
     without = {key: value for key, value in STOP.items() if key not in {"price", "expire_at"}}
     assert order_from(without, pair=PAIR) == order
+
+
+FILLED = {
+    "status": "FULLY_FILLED",
+    "executed_amount": "0.0010",
+    "remaining_amount": "0.0000",
+    "average_price": "14000000",
+}
+NO_AMOUNT = {"type": "take_profit", "start_amount": None, "remaining_amount": None}
+
+
+def test_a_filled_order_is_read_and_does_not_rest() -> None:
+    assert read(**FILLED).executed_lots == 10
+    assert read(**FILLED | NO_AMOUNT).lots is None
+    resting = resting_from({"orders": [STOP]}, pair=PAIR)
+    assert [one.status for one in resting] == ["INACTIVE"]
+    with pytest.raises(BadData):
+        resting_from({"orders": [STOP | FILLED]}, pair=PAIR)
+
+
+def test_what_may_pass_in_the_answer_to_a_cancel_is_read() -> None:
+    for status in ("UNFILLED", "INACTIVE", "CANCELED_UNFILLED"):
+        told = read(status=status, canceled_at=1_761_700_000_999, triggered_at=1_761_700_000_800)
+        assert told.status == status
 
 
 @pytest.mark.parametrize("status", ["CANCELED_UNFILLED", "REJECTED", "EXPIRED", "UNFILLED"])
@@ -119,6 +144,13 @@ def test_sizes_are_exact_over_their_whole_range() -> None:
         {"start_amount": "0.0000", "remaining_amount": "0.0000"},
         {"status": "FULLY_FILLED"},
         {"executed_amount": "0.0001", "remaining_amount": "0.0009"},  # INACTIVE
+        {"status": "UNFILLED", "executed_amount": "0.0001", "remaining_amount": "0.0009"},
+        {"status": "PARTIALLY_FILLED", "average_price": "1"},
+        {"status": "CANCELED_PARTIALLY_FILLED", "average_price": "1"},
+        FILLED | {"average_price": "0"},
+        FILLED | {"average_price": "0.0000"},
+        FILLED | {"executed_amount": "0.0009", "remaining_amount": "0.0001"},
+        FILLED | NO_AMOUNT | {"executed_amount": "0"},
         {"pair": "xrp_jpy"},
         {"order_id": 2**63},
         {"order_id": 0},
