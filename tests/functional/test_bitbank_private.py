@@ -813,7 +813,13 @@ POSITION = {
 }
 SIDES = [
     POSITION | {"position_side": "short", "open_amount": "0.0000", "average_price": "0"},
-    POSITION | {"position_side": "long", "open_amount": "0.0010", "average_price": "15000000"},
+    POSITION
+    | {
+        "position_side": "long",
+        "open_amount": "0.0010",
+        "average_price": "15000000",
+        "product": "15000.0000",
+    },
 ]
 POSITIONS = {
     "notice": {"what": None, "occurred_at": None, "amount": None, "due_date_at": None},

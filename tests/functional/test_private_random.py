@@ -237,6 +237,11 @@ def assets_of(data: dict[str, Any]) -> dict[str, Any]:
             continue
         if row["asset"] in found or exact(row["free_amount"]) > exact(row["onhand_amount"]):
             raise Doubt("twice, or more free than there is")
+        parts = exact(row["free_amount"]) + exact(row["locked_amount"])
+        leaving = optional(exact, row.get("withdrawing_amount")) or 0
+        last_place = Fraction(1, 10**4 if row["asset"] == "jpy" else 10**8)
+        if parts - exact(row["onhand_amount"]) - leaving > 2 * last_place:
+            raise Doubt("the parts are more than the whole")
         found[row["asset"]] = {
             "asset": row["asset"],
             "onhand": exact(row["onhand_amount"]),
@@ -259,6 +264,11 @@ def positions_of(data: dict[str, Any]) -> dict[str, Any]:
         size, average = lots(row["open_amount"]), exact(row["average_price"])
         if side in found or bool(size) != bool(average):
             raise Doubt("twice, or a size without a price")
+        worth = exact(row["product"])
+        if size and abs(worth - average * size / 10_000) > 1 + Fraction(size, 10_000):
+            raise Doubt("another worth")
+        if worth and not size:
+            raise Doubt("a worth of nothing")
         found[side] = {
             "side": side,
             "lots": size,

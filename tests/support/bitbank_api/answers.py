@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from tests.support.bitbank_api import table
@@ -144,6 +145,8 @@ def _made_asset(rng: random.Random, asset: str) -> dict[str, Any]:
 
 def _made_position(rng: random.Random, pair: str, side: str) -> dict[str, Any]:
     lots = rng.choice((0, rng.randint(1, 10**6)))
+    average = _decimal_text(rng, most=10**8, decimals=4, least=1) if lots else "0"
+    worth = round(Fraction(average) * lots)  # in units of 0.0001 yen
     return made_object(
         rng,
         "position",
@@ -151,7 +154,8 @@ def _made_position(rng: random.Random, pair: str, side: str) -> dict[str, Any]:
             "pair": pair,
             "position_side": side,
             "open_amount": size_text(rng, lots) if pair == PAIR else _value(rng, "amount"),
-            "average_price": _decimal_text(rng, most=10**8, decimals=4, least=1) if lots else "0",
+            "average_price": average,
+            "product": f"{worth // 10**4}.{worth % 10**4:04d}",
         },
     )
 

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal
 from typing import Any
 
 import pytest
@@ -223,6 +223,90 @@ def test_zero_rows_both_sides_and_nulls_without_a_position_are_read() -> None:
         status = margin_account_from(answers.made_answer(rng, "margin_status")["data"], pair=PAIR)
         seen.add(status.percentage is None)
     assert seen == {(False, False), (False, True), (True, False), (True, True), True, False}
+
+
+def position(side: str, lots: int, product: str, average: str) -> dict[str, Any]:
+    return {
+        "pair": PAIR,
+        "position_side": side,
+        "open_amount": f"{lots // 10_000}.{lots % 10_000:04d}",
+        "product": product,
+        "average_price": average,
+        "unrealized_fee_amount": "0.0000",
+        "unrealized_interest_amount": "0.0000",
+    }
+
+
+def long_position(lots: int, product: str, average: str) -> Any:
+    rows = [position("long", lots, product, average), position("short", 0, "0.0000", "0")]
+    data = {"notice": {}, "payables": {"amount": "0"}, "positions": rows}
+    return positions_from(data, pair=PAIR).long
+
+
+@pytest.mark.parametrize(
+    ("lots", "product", "average"),
+    [
+        (0, "900000.0000", "0"),
+        (0, "0.0001", "0"),
+        (10_000, "1", "9000000"),
+        (10_000, "9000002.1", "9000000"),
+        (10_000, "8999997.9", "9000000"),
+        (10, "0.0000", "15000000"),
+        (10, "15001.1", "15000000"),
+        (10_000_000, "15000001001.1", "15000000"),
+    ],
+)
+def test_a_position_whose_worth_is_not_size_times_price_is_not_believed(
+    lots: int, product: str, average: str
+) -> None:
+    with pytest.raises(BadData, match="worth"):
+        long_position(lots, product, average)
+
+
+def test_a_position_may_be_rounded_to_whole_yen_in_any_of_the_usual_ways() -> None:
+    rng = random.Random(9)
+    for _ in range(2_000):
+        lots, price = rng.randint(1, 10**6), Decimal(rng.randint(10**10, 3 * 10**11)) / 10**4
+        exact = price * lots / 10_000
+        average = price.quantize(rng.choice(PLACES), rounding=rng.choice(ROUNDINGS))
+        product = exact.quantize(rng.choice(PLACES), rounding=rng.choice(ROUNDINGS))
+        assert long_position(lots, f"{product:f}", f"{average:f}").lots == lots
+    assert long_position(0, "0", "0").lots == 0
+
+
+PLACES = (Decimal(1), Decimal("0.0001"))
+ROUNDINGS = (ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP)
+
+
+def asset(name: str, onhand: str, locked: str, free: str, **more: str) -> dict[str, Any]:
+    amounts = {"onhand_amount": onhand, "locked_amount": locked, "free_amount": free}
+    return {"asset": name, **amounts, **more}
+
+
+@pytest.mark.parametrize(
+    ("row", "is_believed"),
+    [
+        (asset("jpy", "100", "100", "100"), False),
+        (asset("jpy", "100.0000", "50.0000", "50.0003"), False),
+        (asset("jpy", "100.0000", "50.0001", "50.0001"), True),
+        (asset("jpy", "100.0000", "50.0000", "30.0000"), True),
+        (asset("jpy", "70.0000", "50.0000", "50.0000", withdrawing_amount="30.0000"), True),
+        (asset("jpy", "70.0000", "50.0000", "50.0000", withdrawing_amount="29.9000"), False),
+        (asset("jpy", "70.0000", "50.0000", "50.0000", withdrawing_amount="0.0000"), False),
+        (asset("btc", "1.00000000", "0.50000001", "0.50000001"), True),
+        (asset("btc", "1.00000000", "0.50000000", "0.50000003"), False),
+    ],
+)
+def test_what_is_free_and_locked_is_no_more_than_there_is(
+    row: dict[str, Any], is_believed: bool
+) -> None:
+    other = asset("btc" if row["asset"] == "jpy" else "jpy", "1", "0", "1")
+    data = {"assets": [row, other]}
+    if is_believed:
+        balances_from(data)
+        return
+    with pytest.raises(BadData):
+        balances_from(data)
 
 
 def test_the_fields_of_the_official_mock_suffice() -> None:
