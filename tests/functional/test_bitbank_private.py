@@ -2,6 +2,7 @@
 of it, and what each end of a request is taken for.
 """
 
+import dataclasses
 import json
 import logging
 import socket
@@ -575,6 +576,7 @@ def test_a_cancel_is_no_more_than_asked_for_until_the_order_says_that_it_ended(
         "status": status,
         "executed_amount": f"0.{executed:04d}",
         "remaining_amount": f"0.{12 - executed:04d}",
+        "average_price": "9800000" if executed else "0",
     }
     answers.by_path["spot/cancel_order"] = reply(envelope(told))
     result = cancel_order(bot.rest, TOLD["order_id"], pair=PAIR, at_ms=T - 1_000)
@@ -584,6 +586,25 @@ def test_a_cancel_is_no_more_than_asked_for_until_the_order_says_that_it_ended(
     assert sent.body == b'{"pair":"btc_jpy","order_id":57514399651}'
     assert sent.headers["access-request-time"] == str(T - 1_000)
     assert table.request_problems(sent.method, sent.target, sent.body) == []
+
+
+def test_a_fired_stop_that_is_told_cancelled_and_unfilled_must_be_looked_at(
+    bot: Bot, answers: Answers
+) -> None:
+    stop = TOLD | {
+        "type": "stop",
+        "side": "sell",
+        "price": None,
+        "trigger_price": "9700000",
+        "status": "CANCELED_UNFILLED",
+    }
+    for more, fate in (
+        ({"triggered_at": T + 20}, CancelFate.LOOK),
+        ({"triggered_at": None}, CancelFate.CANCELED),
+        ({}, CancelFate.CANCELED),
+    ):
+        answers.by_path["spot/cancel_order"] = reply(envelope(stop | more))
+        assert cancel_order(bot.rest, TOLD["order_id"], pair=PAIR).fate is fate
 
 
 def test_the_answer_to_a_cancel_of_another_order_says_nothing(bot: Bot) -> None:
@@ -603,7 +624,13 @@ def test_the_answer_to_a_cancel_of_another_order_says_nothing(bot: Bot) -> None:
         {"start_amount": "0.0013", "remaining_amount": "0.0013"},
         {"price": "9800001"},
         {"pair": "xrp_jpy"},
+        {"executed_amount": "0.0005", "remaining_amount": "0.0007"},
+        {"status": "PARTIALLY_FILLED"},
+        {"status": "CANCELED_PARTIALLY_FILLED"},
+        {"status": "FULLY_FILLED", "executed_amount": "0.0012", "remaining_amount": "0"},
         {"ordered_at": T - 2_001},
+        {"ordered_at": T + 5_000 + 2_001},
+        {"ordered_at": 253_402_300_799_999},
         {"order_id": 1_000},
         {"status": "REJECTED", "executed_amount": "0.0001", "remaining_amount": "0.0011"},
     ],
@@ -614,6 +641,24 @@ def test_the_answer_with_another_order_leaves_ours_unknown(
     answers.by_path["spot/order"] = reply(envelope(TOLD | change))
     result = send_order(bot.rest, bot.prepared(newest_order_id=1_000))
     assert isinstance(result.outcome, Unknown), change
+
+
+@pytest.mark.parametrize("ordered_post_only", [True, False])
+def test_an_order_that_is_told_as_post_only_is_ours_where_it_was_sent_so(
+    bot: Bot, answers: Answers, ordered_post_only: bool
+) -> None:
+    intent = dataclasses.replace(ENTRY, post_only=ordered_post_only)
+    for told, expected in ((True, Accepted if ordered_post_only else Unknown), (False, Accepted)):
+        answers.by_path["spot/order"] = reply(envelope(TOLD | {"post_only": told}))
+        assert isinstance(send_order(bot.rest, bot.prepared(intent)).outcome, expected)
+
+
+@pytest.mark.parametrize("ordered_at", [T - 2_000, T + 5_000 + 2_000])
+def test_an_order_may_be_dated_as_far_off_as_the_clocks_are_apart(
+    bot: Bot, answers: Answers, ordered_at: int
+) -> None:
+    answers.by_path["spot/order"] = reply(envelope(TOLD | {"ordered_at": ordered_at}))
+    assert isinstance(send_order(bot.rest, bot.prepared()).outcome, Accepted)
 
 
 def test_an_order_that_came_back_rejected_is_a_certain_no(bot: Bot, answers: Answers) -> None:
@@ -646,17 +691,29 @@ def trade(number: int, at: int) -> dict[str, Any]:
 
 
 class History:
-    """Executions as the exchange lists them; `unit_ms` is what it takes `end` for."""
+    """Executions as the exchange lists them; `unit_ms` is what it takes `end` for, `most` how many
+    rows it gives at most, and a page `has_doubles` where its last row stands twice.
+    """
 
-    def __init__(self, trades: list[dict[str, Any]], *, unit_ms: int = 1) -> None:
+    def __init__(
+        self,
+        trades: list[dict[str, Any]],
+        *,
+        unit_ms: int = 1,
+        most: int = 1_000,
+        has_doubles: bool = False,
+    ) -> None:
         self.trades, self.unit_ms = trades, unit_ms
+        self.most, self.has_doubles = most, has_doubles
 
     def __call__(self, connection: socket.socket, request: RawRequest) -> bool:
         query = dict(part.split("=") for part in request.target.partition("?")[2].split("&"))
         end = int(query.get("end", 10**15)) * self.unit_ms
         newest = sorted(self.trades, key=lambda one: -one["executed_at"])
-        rows = [one for one in newest if one["executed_at"] <= end][: int(query["count"])]
-        rows.reverse()  # within a page nothing is said of their order
+        most = min(int(query["count"]), self.most)
+        rows = [one for one in newest if one["executed_at"] <= end][:most]
+        if self.has_doubles and len(rows) == most:
+            rows = [*rows[:-1], rows[-2]]
         return reply(envelope({"trades": rows}))(connection, request)
 
 
@@ -682,6 +739,38 @@ def test_trades_come_oldest_first_over_all_pages_and_none_is_missing(
         Decimal(5),
         None,
     )
+
+
+@pytest.mark.parametrize("odd", [{"most": 60}, {"most": 7}, {"has_doubles": True}])
+def test_no_execution_is_lost_where_pages_are_small_or_tell_a_row_twice(
+    bot: Bot, answers: Answers, odd: dict[str, Any]
+) -> None:
+    made = [trade(number, T - 1_000 * number) for number in range(1, 251)]
+    answers.by_path["spot/trade_history"] = History(made, **odd)
+    assert len(bot.account.read_trades(T - 1_000_000)) == 250
+    assert len(bot.account.read_trades(T - 180_000)) == 180
+
+
+def test_a_moment_with_more_executions_than_a_small_page_has_is_not_skipped(
+    bot: Bot, answers: Answers
+) -> None:
+    made = [trade(number, T - 1_000 * ((number + 6) // 10)) for number in range(1, 40)]
+    answers.by_path["spot/trade_history"] = History(made, most=7)
+    with pytest.raises(BadData, match="nothing older"):
+        bot.account.read_trades(T - 1_000_000)
+
+
+def test_executions_that_are_not_told_newest_first_are_not_believed(
+    bot: Bot, answers: Answers
+) -> None:
+    oldest = [trade(number, T - 1_000 * (300 - number)) for number in range(1, 1 + PAGE)]
+    answers.by_path |= {
+        "spot/trade_history": reply(envelope({"trades": oldest})),
+        "spot/active_orders": reply(envelope({"orders": []})),
+    }
+    for reading in (lambda: bot.account.read_trades(T - 50_000), bot.account.read_before_order):
+        with pytest.raises(BadData, match="newest first"):
+            reading()
 
 
 def test_where_end_is_taken_for_seconds_a_long_history_fails_and_a_short_one_is_whole(
@@ -724,7 +813,13 @@ POSITION = {
 }
 SIDES = [
     POSITION | {"position_side": "short", "open_amount": "0.0000", "average_price": "0"},
-    POSITION | {"position_side": "long", "open_amount": "0.0010", "average_price": "15000000"},
+    POSITION
+    | {
+        "position_side": "long",
+        "open_amount": "0.0010",
+        "average_price": "15000000",
+        "product": "15000.0000",
+    },
 ]
 POSITIONS = {
     "notice": {"what": None, "occurred_at": None, "amount": None, "due_date_at": None},
@@ -783,6 +878,8 @@ def test_neither_key_nor_secret_is_told_anywhere(
         "echo of an error": reply(echo, status=500),
         "echo as a name": reply(f'{{"success":1,"data":{{"{KEY}":1,"{KEY}":2}}}}'.encode()),
         "echo as a pair": reply(envelope(TOLD | {"pair": SECRET})),
+        "echo as a status": reply(envelope(TOLD | {"status": SECRET})),
+        "echo as a side": reply(envelope(TOLD | {"position_side": KEY})),
     }
     told = [repr(bot.rest), str(bot.rest), repr(vars(bot.account))]
     for name, act in ends.items():

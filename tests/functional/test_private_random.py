@@ -112,6 +112,10 @@ def kinds_of(kind: str) -> dict[str, str]:
 ORDER, TRADE = kinds_of("order"), kinds_of("trade")
 
 
+def price_of(row: dict[str, Any]) -> Fraction:
+    return exact(row["average_price"])
+
+
 def order_of(row: Any, pair: str = PAIR) -> dict[str, Any]:
     """An order by the table's words."""
     if not isinstance(row, dict) or row.get("pair") != pair:
@@ -126,10 +130,12 @@ def order_of(row: Any, pair: str = PAIR) -> dict[str, Any]:
         raise Doubt("half an amount")
     if start is not None and (lots(start) == 0 or lots(left) + done != lots(start)):
         raise Doubt("the amounts do not make up the order")
-    if (status in {"INACTIVE", "CANCELED_UNFILLED"} and done) or (
-        status == "FULLY_FILLED" and left is not None and lots(left)
-    ):
-        raise Doubt("amounts and status contradict each other")
+    if done and status in {"INACTIVE", "UNFILLED", "CANCELED_UNFILLED"}:
+        raise Doubt("executed, and told as not")
+    if not done and "FILLED" in status and "UNFILLED" not in status:
+        raise Doubt("not executed, and told as if")
+    if status == "FULLY_FILLED" and ((left is not None and lots(left)) or not price_of(row)):
+        raise Doubt("not all of it, or for nothing")
     for name in ("price", "trigger_price"):
         optional(exact, row.get(name))
     for name in ("post_only", "user_cancelable"):
@@ -206,8 +212,19 @@ def orders_of(data: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted_by_id([order_of(row) for row in rows_of(data, "orders")], "order_id")
 
 
+def resting_of(data: dict[str, Any]) -> list[dict[str, Any]]:
+    orders = orders_of(data)
+    if "FULLY_FILLED" in {one["status"] for one in orders}:
+        raise Doubt("a filled order does not rest")
+    return orders
+
+
 def trades_of(data: dict[str, Any]) -> list[dict[str, Any]]:
-    made = sorted_by_id([trade_of(row) for row in rows_of(data, "trades")], "trade_id")
+    told = [trade_of(row) for row in rows_of(data, "trades")]
+    times = [one["executed_at"] for one in told]
+    if times != sorted(times, reverse=True):
+        raise Doubt("not newest first")
+    made = sorted_by_id(told, "trade_id")
     return sorted(made, key=lambda one: one["executed_at"])
 
 
@@ -220,6 +237,11 @@ def assets_of(data: dict[str, Any]) -> dict[str, Any]:
             continue
         if row["asset"] in found or exact(row["free_amount"]) > exact(row["onhand_amount"]):
             raise Doubt("twice, or more free than there is")
+        parts = exact(row["free_amount"]) + exact(row["locked_amount"])
+        leaving = optional(exact, row.get("withdrawing_amount")) or 0
+        last_place = Fraction(1, 10**4 if row["asset"] == "jpy" else 10**8)
+        if parts - exact(row["onhand_amount"]) - leaving > 2 * last_place:
+            raise Doubt("the parts are more than the whole")
         found[row["asset"]] = {
             "asset": row["asset"],
             "onhand": exact(row["onhand_amount"]),
@@ -242,6 +264,11 @@ def positions_of(data: dict[str, Any]) -> dict[str, Any]:
         size, average = lots(row["open_amount"]), exact(row["average_price"])
         if side in found or bool(size) != bool(average):
             raise Doubt("twice, or a size without a price")
+        worth = exact(row["product"])
+        if size and abs(worth - average * size / 10_000) > 1 + Fraction(size, 10_000):
+            raise Doubt("another worth")
+        if worth and not size:
+            raise Doubt("a worth of nothing")
         found[side] = {
             "side": side,
             "lots": size,
@@ -354,7 +381,7 @@ def asked_for(data: dict[str, Any], order_ids: list[int]) -> dict[str, Any]:
 
 READS: dict[str, tuple[Callable[[AccountReader], Any], Callable[[dict[str, Any]], Any]]] = {
     "assets": (AccountReader.read_balances, assets_of),
-    "active_orders": (AccountReader.read_resting, orders_of),
+    "active_orders": (AccountReader.read_resting, resting_of),
     "order_info": (lambda account: account.read_order(77), order_of),
     "trade_history": (lambda account: account.read_trades(0), trades_of),
     "margin_positions": (AccountReader.read_positions, positions_of),
@@ -474,6 +501,7 @@ def is_that_order(found: dict[str, Any], intent: OrderIntent) -> bool:
         and found["kind"] == wanted["type"]
         and found["lots"] == wanted["lots"]
         and found["price"] == intent.price
+        and (intent.post_only or not found["post_only"])
         and found["trigger_price"] == intent.trigger_price
     )
 
@@ -510,6 +538,7 @@ def judge_order(
     except ValueError:
         found = None
     is_ours = found is not None and is_that_order(found, intent) and found["order_id"] > newest
+    is_ours = is_ours and NOW - 2_000 <= found["ordered_at"] <= NOW + 7_000
     is_dead = is_ours and found["status"] == "REJECTED" and not found["executed_lots"]
     match outcome:
         case Accepted(order=order):
@@ -549,6 +578,8 @@ def test_a_cancel_says_what_it_knows_and_no_more(world: World, full: bool) -> No
         match result.fate:
             case CancelFate.CANCELED:
                 assert found["status"].startswith("CANCELED"), world.wire
+                may_pass = found["trigger_price"] is not None and found["triggered_at"] is not None
+                assert found["status"] != "CANCELED_UNFILLED" or not may_pass, world.wire
             case CancelFate.WAS_FILLED:
                 is_filled = found is not None and found["status"] == "FULLY_FILLED"
                 assert is_filled or code == 50_027, world.wire

@@ -33,10 +33,11 @@ from shared.exchanges.bitbank.private_answers import (
     ExchangeOrder,
     ExchangeTrade,
     OrdersById,
+    TradePage,
     order_from,
     orders_by_id_from,
-    orders_from,
-    trades_from,
+    resting_from,
+    trade_page_from,
 )
 from shared.exchanges.bitbank.rereading import Rereading
 from shared.exchanges.bitbank.sending import AccountBefore, PreparedOrder
@@ -99,7 +100,7 @@ class AccountReader:
         id.
         """
         request = query_request("user/spot/active_orders", pair=self._pair, count=MOST_RESTING)
-        orders = self._read(request, lambda data: orders_from(data, pair=self._pair))
+        orders = self._read(request, lambda data: resting_from(data, pair=self._pair))
         if len(orders) >= MOST_RESTING:
             raise BadData(f"active_orders: {len(orders)} rest, more than bitbank allows")
         self._see(order.order_id for order in orders)
@@ -131,22 +132,28 @@ class AccountReader:
 
         The unit of `since` is not documented, and read as seconds an instant in milliseconds would
         hide every trade. So the newest are asked for without it, then older pages by `end`, until
-        one reaches beyond the instant with an overlap or is not full. A full page that brings
-        nothing older is `BadData`, as is a history that is too long.
+        one reaches beyond the instant with an overlap, or brings nothing older: how many rows a
+        page has is the exchange's to say. `BadData` where a page as full as any brings nothing
+        older, one is not told newest first, or the history is too long.
         """
         known: dict[int, ExchangeTrade] = {}
         end: dict[str, int] = {}
+        most = 0
         for _ in range(MOST_PAGES):
             page = self._page(end)
-            fresh = [trade for trade in page if trade.trade_id not in known]
-            if any(known.get(trade.trade_id, trade) != trade for trade in page):
+            fresh = [trade for trade in page.trades if trade.trade_id not in known]
+            if any(known.get(trade.trade_id, trade) != trade for trade in page.trades):
                 raise BadData("trade_history: an execution changed from page to page")
             known |= {trade.trade_id: trade for trade in fresh}
-            if len(page) < PAGE or page[0].executed_at < since_ms - OVERLAP_MS:
-                break
+            most = max(most, page.rows)
             if not fresh:
-                raise BadData("trade_history: an older page brought nothing older")
-            end = {"end": page[0].executed_at + 1}
+                if page.rows >= PAGE or most == page.rows < len(known):
+                    raise BadData("trade_history: an older page brought nothing older")
+                break
+            oldest_at = page.trades[0].executed_at
+            if oldest_at < since_ms - OVERLAP_MS:
+                break
+            end = {"end": oldest_at + 1}
         else:
             raise BadData("trade_history: too many pages")
         self._see(trade.order_id for trade in known.values())
@@ -158,7 +165,7 @@ class AccountReader:
         lately, or of an earlier reading.
         """
         self.read_resting()
-        self._see(trade.order_id for trade in self._page({}))
+        self._see(trade.order_id for trade in self._page({}).trades)
         return AccountBefore(
             read_at=self._clock.now_ms(),
             newest_order_id=self.newest_order_id,
@@ -186,11 +193,11 @@ class AccountReader:
             before=known,
         )
 
-    def _page(self, end: Mapping[str, int]) -> tuple[ExchangeTrade, ...]:
+    def _page(self, end: Mapping[str, int]) -> TradePage:
         request = query_request(
             "user/spot/trade_history", pair=self._pair, count=PAGE, order="desc", **end
         )
-        return self._read(request, lambda data: trades_from(data, pair=self._pair))
+        return self._read(request, lambda data: trade_page_from(data, pair=self._pair))
 
     def _see(self, order_ids: Iterable[int]) -> None:
         self.newest_order_id = max(self.newest_order_id, *order_ids, 0)

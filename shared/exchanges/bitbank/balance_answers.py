@@ -9,6 +9,10 @@ from shared.core.errors import BadData
 from shared.exchanges.bitbank.private_answers import decimal_or_none, list_from
 from shared.exchanges.bitbank.private_schema import AssetFields, read_fields
 
+ROUNDED_WITHIN = {"jpy": Decimal("0.0002"), "btc": Decimal("0.00000002")}
+"""How much more the two parts may make up than the whole: each is rounded to its last place. What
+is being withdrawn may count as locked and no longer as held: that is not documented."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetBalance:
@@ -51,11 +55,16 @@ def _balance(fields: AssetFields) -> AssetBalance:
     onhand, free = Decimal(fields.onhand_amount), Decimal(fields.free_amount)
     if free > onhand:
         raise BadData(f"assets: more {fields.asset} is free than there is")
+    locked = Decimal(fields.locked_amount)
+    withdrawing = decimal_or_none(fields.withdrawing_amount)
+    most = onhand + (withdrawing or 0) + ROUNDED_WITHIN[fields.asset]
+    if free + locked > most:
+        raise BadData(f"assets: more {fields.asset} is free and locked than there is")
     return AssetBalance(
         asset=fields.asset,
         onhand=onhand,
-        locked=Decimal(fields.locked_amount),
+        locked=locked,
         free=free,
-        withdrawing=decimal_or_none(fields.withdrawing_amount),
+        withdrawing=withdrawing,
         collateral_ratio=decimal_or_none(fields.collateral_ratio),
     )

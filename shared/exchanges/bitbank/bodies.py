@@ -15,6 +15,10 @@ from shared.core.money import btc_from_lots
 from shared.core.types import OrderIntent, OrderKind, Side
 
 MOST_IDS = 30
+MOST_LOTS_OF_AN_ORDER = 10_000_000
+"""1000 BTC: bitbank's `limit_max_amount` of the pair."""
+PRICES_BELOW = 10**9
+"""No order of the pair has a price of that many yen."""
 
 
 class CountedAs(StrEnum):
@@ -76,22 +80,36 @@ def order_body(intent: OrderIntent, *, pair: str, is_margin: bool) -> str:
 
 
 def _check_intent(intent: OrderIntent, *, is_margin: bool) -> None:
-    def refuse(found: str) -> BadData:
-        return BadData(f"the order {intent.id} cannot be sent: {found}")
-
     if type(intent.lots) is not int or intent.lots < 1:
-        raise refuse(f"its size is {intent.lots!r:.40}, no whole number of lots above 0")
-    needed = {OrderKind.LIMIT: intent.price, OrderKind.STOP: intent.trigger_price}
-    if intent.kind in needed:
-        price = needed[intent.kind]
-        if type(price) is not int or price < 1:
-            raise refuse(f"its price is {price!r:.40}, no whole number of yen above 0")
+        raise _refusal(intent, f"its size is {intent.lots!r:.40}, no whole number of lots above 0")
+    if intent.lots > MOST_LOTS_OF_AN_ORDER:
+        raise _refusal(intent, f"its size is above {MOST_LOTS_OF_AN_ORDER} lots")
+    _check_prices(intent)
     if intent.post_only and intent.kind is not OrderKind.LIMIT:
-        raise refuse("only a limit order can be post-only")
+        raise _refusal(intent, "only a limit order can be post-only")
     if not is_margin and intent.side is Side.SHORT:
-        raise refuse("a spot account holds no short position")
+        raise _refusal(intent, "a spot account holds no short position")
     if is_margin and intent.is_opening and intent.kind is OrderKind.STOP:
-        raise refuse("on margin a stop can only close")
+        raise _refusal(intent, "on margin a stop can only close")
+
+
+def _check_prices(intent: OrderIntent) -> None:
+    """Each price that the order needs, and none that it would drop."""
+    if intent.price is not None and intent.kind is not OrderKind.LIMIT:
+        raise _refusal(intent, "only a limit order has a price")
+    if intent.trigger_price is not None and intent.kind is not OrderKind.STOP:
+        raise _refusal(intent, "only a stop has a trigger price")
+    if intent.kind is OrderKind.MARKET:
+        return
+    price = intent.price if intent.kind is OrderKind.LIMIT else intent.trigger_price
+    if type(price) is not int or price < 1:
+        raise _refusal(intent, f"its price is {price!r:.40}, no whole number of yen above 0")
+    if price >= PRICES_BELOW:
+        raise _refusal(intent, f"its price is not below {PRICES_BELOW} yen")
+
+
+def _refusal(intent: OrderIntent, found: str) -> BadData:
+    return BadData(f"the order {intent.id} cannot be sent: {found}")
 
 
 def order_request(body: str) -> SignedRequest:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from shared.core.errors import BadData
+from shared.core.money import btc_from_lots
 from shared.core.types import Side
 from shared.exchanges.bitbank.private_answers import decimal_or_none, list_from, lots_of
 from shared.exchanges.bitbank.private_schema import (
@@ -16,6 +17,11 @@ from shared.exchanges.bitbank.private_schema import (
     PositionFields,
     read_fields,
 )
+
+AVERAGE_WITHIN_JPY = Decimal(1)
+PRODUCT_WITHIN_JPY = Decimal(1)
+"""How far an average price, and what a position is worth by it, may be rounded: to whole yen, up or
+down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +137,15 @@ def _position(fields: PositionFields) -> MarginPosition:
     average = Decimal(fields.average_price)
     if (lots > 0) != (average > 0):
         raise BadData("positions: a size without a price, or a price without a size")
+    product, size = Decimal(fields.product), btc_from_lots(lots)
+    if not lots and product:
+        raise BadData("positions: a worth without a size")
+    if abs(average * size - product) > AVERAGE_WITHIN_JPY * size + PRODUCT_WITHIN_JPY:
+        raise BadData("positions: its worth is not its size times its average price")
     return MarginPosition(
         side=Side(fields.position_side),
         lots=lots,
-        product_jpy=Decimal(fields.product),
+        product_jpy=product,
         average_price=average,
         fee_jpy=Decimal(fields.unrealized_fee_amount),
         interest_jpy=Decimal(fields.unrealized_interest_amount),

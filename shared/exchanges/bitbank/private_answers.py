@@ -9,6 +9,7 @@ looked at.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from shared.core.errors import BadData
@@ -23,7 +24,8 @@ from shared.exchanges.bitbank.private_schema import (
     read_fields,
 )
 
-NOTHING_EXECUTED = frozenset({"INACTIVE", "CANCELED_UNFILLED"})
+NOTHING_EXECUTED = frozenset({"INACTIVE", "UNFILLED", "CANCELED_UNFILLED"})
+SOMETHING_EXECUTED = frozenset({"PARTIALLY_FILLED", "CANCELED_PARTIALLY_FILLED", "FULLY_FILLED"})
 WITH_LIMIT = frozenset({"limit", "stop_limit"})
 WITH_TRIGGER = frozenset({"stop", "stop_limit", "take_profit", "stop_loss"})
 WITHOUT_AMOUNT = frozenset({"take_profit", "stop_loss"})
@@ -98,6 +100,14 @@ class OrdersById:
     missing: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradePage:
+    """One page of executions, oldest first; `rows` were told, some perhaps twice."""
+
+    trades: tuple[ExchangeTrade, ...]
+    rows: int
+
+
 def order_from(data: Mapping[str, Any], *, pair: str, order_id: int | None = None) -> ExchangeOrder:
     """One order, of `pair` and with `order_id` where that is known."""
     order = _order(read_fields(data, OrderFields, "order"), pair=pair)
@@ -107,12 +117,20 @@ def order_from(data: Mapping[str, Any], *, pair: str, order_id: int | None = Non
 
 
 def orders_from(data: Mapping[str, Any], *, pair: str) -> tuple[ExchangeOrder, ...]:
-    """Resting orders of `pair`, by their ids."""
+    """Orders of `pair`, by their ids."""
     orders = [
         _order(read_fields(row, OrderFields, "orders"), pair=pair)
         for row in list_from(data, "orders")
     ]
     return tuple(by_id({order.order_id: order for order in orders}, orders, "orders"))
+
+
+def resting_from(data: Mapping[str, Any], *, pair: str) -> tuple[ExchangeOrder, ...]:
+    """Resting orders of `pair`, by their ids. A filled one does not rest."""
+    orders = orders_from(data, pair=pair)
+    if any(order.status == "FULLY_FILLED" for order in orders):
+        raise BadData("active_orders: a filled order is among them")
+    return orders
 
 
 def orders_by_id_from(
@@ -128,10 +146,27 @@ def orders_by_id_from(
 
 def trades_from(data: Mapping[str, Any], *, pair: str) -> tuple[ExchangeTrade, ...]:
     """Executions of `pair`, oldest first."""
-    trades = [
+    return _oldest_first(_trades(data, pair=pair))
+
+
+def trade_page_from(data: Mapping[str, Any], *, pair: str) -> TradePage:
+    """A page of executions that were asked for newest first. In another order it is no page of the
+    newest, and what is older than it is not known.
+    """
+    trades = _trades(data, pair=pair)
+    if any(one.executed_at < later.executed_at for one, later in pairwise(trades)):
+        raise BadData("trades: they are not told newest first")
+    return TradePage(trades=_oldest_first(trades), rows=len(trades))
+
+
+def _trades(data: Mapping[str, Any], *, pair: str) -> list[ExchangeTrade]:
+    return [
         _trade(read_fields(row, TradeFields, "trades"), pair=pair)
         for row in list_from(data, "trades")
     ]
+
+
+def _oldest_first(trades: Sequence[ExchangeTrade]) -> tuple[ExchangeTrade, ...]:
     known = by_id({trade.trade_id: trade for trade in trades}, trades, "trades")
     return tuple(sorted(known, key=lambda trade: (trade.executed_at, trade.trade_id)))
 
@@ -179,6 +214,10 @@ def _order(fields: OrderFields, *, pair: str) -> ExchangeOrder:
         _check_amounts(fields, lots=lots, remaining=remaining, executed=executed)
     if executed and fields.status in NOTHING_EXECUTED:
         raise BadData(f"{what}: {fields.status}, but something of it was executed")
+    if not executed and fields.status in SOMETHING_EXECUTED:
+        raise BadData(f"{what}: {fields.status}, but nothing of it was executed")
+    if fields.status == "FULLY_FILLED" and not Decimal(fields.average_price):
+        raise BadData(f"{what}: FULLY_FILLED, but at no price")
     return ExchangeOrder(
         order_id=fields.order_id,
         pair=pair,

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeAlias, TypeVar
 import msgspec
 
 from shared.core.errors import BadData
+from shared.core.masking import mask_secrets
 
 Number: TypeAlias = Annotated[
     str, msgspec.Meta(max_length=40, pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?\Z")
@@ -158,4 +159,4 @@ def read_fields(row: object, kind: type[Fields], what: str) -> Fields:
     try:
         return msgspec.convert(row, type=kind, strict=True)
     except (msgspec.ValidationError, OverflowError, RecursionError, UnicodeError) as error:
-        raise BadData(f"{what}: {str(error)[:200]}") from None
+        raise BadData(f"{what}: {mask_secrets(str(error))[:200]}") from None

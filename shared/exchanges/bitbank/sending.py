@@ -25,12 +25,12 @@ from shared.exchanges.bitbank.codes import CancelFate, meaning_of
 from shared.exchanges.bitbank.envelope import read_envelope, shown_code
 from shared.exchanges.bitbank.errors import NoAnswer, NotSent
 from shared.exchanges.bitbank.margin_answers import MarginPositions
-from shared.exchanges.bitbank.private_answers import ExchangeOrder, order_from
+from shared.exchanges.bitbank.private_answers import WITH_TRIGGER, ExchangeOrder, order_from
 from shared.exchanges.bitbank.signed import SignedRest
 
 CLOCKS_APART_MS = 2_000
-"""An order may be dated that long before its request: bitbank takes a request that lies up to a
-second ahead of its clock."""
+"""An order may be dated that long before its request, or after the end of its window: bitbank takes
+a request that lies up to a second ahead of its clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,17 @@ def cancel_order(
         order = order_from(found.data, pair=pair, order_id=order_id)
     except BadData as error:
         return CancelResult(fate=CancelFate.UNKNOWN, context=_context_of(error))
-    return CancelResult(fate=_FATES.get(order.status, CancelFate.ASKED), order=order)
+    return CancelResult(fate=_fate_of(order), order=order)
+
+
+def _fate_of(order: ExchangeOrder) -> CancelFate:
+    """What the status in an answer to a cancel says; CANCELED_UNFILLED of a stop that has fired may
+    pass.
+    """
+    is_fired = order.kind in WITH_TRIGGER and order.triggered_at is not None
+    if is_fired and order.status == "CANCELED_UNFILLED":
+        return CancelFate.LOOK
+    return _FATES.get(order.status, CancelFate.ASKED)
 
 
 _FATES = {
@@ -156,8 +166,11 @@ def _answer_to_order(code: int) -> Outcome:
 
 
 def _check_same_order(order: ExchangeOrder, prepared: PreparedOrder) -> None:
-    """Raise `BadData` unless it is the order that was sent, and no earlier one."""
+    """Raise `BadData` unless it is the order that was sent, and neither an earlier nor a later
+    one.
+    """
     intent = prepared.intent
+    latest = prepared.at_ms + prepared.window_ms + CLOCKS_APART_MS
     is_limit, is_stop = intent.kind is OrderKind.LIMIT, intent.kind is OrderKind.STOP
     side: Side | None = intent.side if prepared.is_margin else None
     same = {
@@ -167,8 +180,9 @@ def _check_same_order(order: ExchangeOrder, prepared: PreparedOrder) -> None:
         "amount": order.lots == intent.lots,
         "price": order.price == (intent.price if is_limit else None),
         "trigger_price": order.trigger_price == (intent.trigger_price if is_stop else None),
+        "post_only": intent.post_only or not order.post_only,
         "order_id": order.order_id > prepared.before.newest_order_id,
-        "ordered_at": order.ordered_at >= prepared.at_ms - CLOCKS_APART_MS,
+        "ordered_at": prepared.at_ms - CLOCKS_APART_MS <= order.ordered_at <= latest,
     }
     other = ", ".join(name for name, is_same in same.items() if not is_same)
     if other:

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from tests.support.bitbank_api import table
@@ -96,7 +97,7 @@ def made_order(rng: random.Random, **fixed: Any) -> dict[str, Any]:
         "CANCELED_UNFILLED": 0,
         "REJECTED": 0,
         "FULLY_FILLED": lots,
-    }.get(status, rng.randint(0, lots))
+    }.get(status, rng.randint(0 if status == "EXPIRED" else 1, lots))
     chosen: dict[str, Any] = {
         "pair": PAIR,
         "type": kind,
@@ -106,7 +107,7 @@ def made_order(rng: random.Random, **fixed: Any) -> dict[str, Any]:
         "executed_amount": size_text(rng, executed),
         "price": yen_text(rng, rng.randint(1, 10**8)),
         "trigger_price": yen_text(rng, rng.randint(1, 10**8)),
-        "average_price": _decimal_text(rng, most=10**8, decimals=4) if executed else "0",
+        "average_price": (_decimal_text(rng, most=10**8, decimals=4, least=1) if executed else "0"),
     }
     if "position_side" not in fixed and rng.random() < 0.6:
         chosen["position_side"] = rng.choice(("long", "short"))
@@ -144,6 +145,8 @@ def _made_asset(rng: random.Random, asset: str) -> dict[str, Any]:
 
 def _made_position(rng: random.Random, pair: str, side: str) -> dict[str, Any]:
     lots = rng.choice((0, rng.randint(1, 10**6)))
+    average = _decimal_text(rng, most=10**8, decimals=4, least=1) if lots else "0"
+    worth = round(Fraction(average) * lots)  # in units of 0.0001 yen
     return made_object(
         rng,
         "position",
@@ -151,7 +154,8 @@ def _made_position(rng: random.Random, pair: str, side: str) -> dict[str, Any]:
             "pair": pair,
             "position_side": side,
             "open_amount": size_text(rng, lots) if pair == PAIR else _value(rng, "amount"),
-            "average_price": _decimal_text(rng, most=10**8, decimals=4, least=1) if lots else "0",
+            "average_price": average,
+            "product": f"{worth // 10**4}.{worth % 10**4:04d}",
         },
     )
 
@@ -168,9 +172,11 @@ def _rows(rng: random.Random, endpoint: str, place: str, kind: str) -> list[dict
         maker = made_order if kind == "order" else made_trade
         key = "order_id" if kind == "order" else "trade_id"
         made = [maker(rng) for _ in range(rng.choice((0, 1, rng.randint(2, 6))))]
+        if endpoint == "active_orders":
+            made = [row for row in made if row["status"] != "FULLY_FILLED"]
         rows = list({row[key]: row for row in made}.values())
     rng.shuffle(rows)
-    return rows
+    return sorted(rows, key=lambda row: -row["executed_at"]) if kind == "trade" else rows
 
 
 def made_answer(rng: random.Random, endpoint: str, **fixed: Any) -> dict[str, Any]:

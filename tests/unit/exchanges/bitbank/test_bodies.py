@@ -109,6 +109,13 @@ def test_a_body_is_the_documented_one(order: OrderIntent, is_margin: bool, body:
     assert problems(order_request(body)) == []
 
 
+def some_price(rng: random.Random, *, is_needed: bool) -> int | None:
+    """Mostly what an order needs, sometimes what it cannot have."""
+    if rng.random() < 0.8:
+        return rng.randint(1, 10**8) if is_needed else None
+    return rng.choice((None, 0, -5, rng.randint(1, 10**8), 10**9, 10**20))
+
+
 def test_every_intent_that_makes_a_body_makes_a_documented_one_that_says_the_same() -> None:
     rng, made = random.Random(4), 0
     for _ in range(3_000):
@@ -118,8 +125,8 @@ def test_every_intent_that_makes_a_body_makes_a_documented_one_that_says_the_sam
             rng.choice(list(Side)),
             kind,
             rng.choice((1, 9_999, 10_000, rng.randint(1, 10**7))),
-            price=rng.choice((None, 0, rng.randint(1, 10**8))),
-            trigger_price=rng.choice((None, -5, rng.randint(1, 10**8))),
+            price=some_price(rng, is_needed=kind is LIMIT),
+            trigger_price=some_price(rng, is_needed=kind is TRIGGER),
             post_only=rng.random() < 0.3,
         )
         is_margin = rng.random() < 0.5
@@ -136,8 +143,8 @@ def test_every_intent_that_makes_a_body_makes_a_documented_one_that_says_the_sam
         assert body["side"] == ("buy" if opens_long else "sell")
         assert body.get("position_side") == (order.side.value if is_margin else None)
         assert body["type"] == kind.value
-        assert body.get("price") == (str(order.price) if kind is LIMIT else None)
-        assert body.get("trigger_price") == (str(order.trigger_price) if kind is TRIGGER else None)
+        for name, told in (("price", order.price), ("trigger_price", order.trigger_price)):
+            assert body.get(name) == (None if told is None else str(told)), "a price was dropped"
         assert body.get("post_only", False) is order.post_only
     assert made > 800
 
@@ -149,6 +156,14 @@ def test_every_intent_that_makes_a_body_makes_a_documented_one_that_says_the_sam
         (intent(ENTRY, LONG, LIMIT, price=0), True, "price"),
         (intent(ENTRY, LONG, LIMIT, price=9_800_000.0), True, "price"),
         (intent(STOP, LONG, TRIGGER, price=9_800_000), True, "price"),
+        (intent(CLOSE, LONG, MARKET, trigger_price=9_000_000), True, "only a stop"),
+        (intent(CLOSE, LONG, MARKET, price=9_000_000), True, "only a limit"),
+        (intent(CLOSE, LONG, LIMIT, price=9_900_000, trigger_price=9_700_000), True, "only a stop"),
+        (intent(STOP, LONG, TRIGGER, price=9_600_000, trigger_price=9_700_000), True, "only a lim"),
+        (intent(ENTRY, LONG, LIMIT, price=10**9), True, "price is not below"),
+        (intent(STOP, LONG, TRIGGER, trigger_price=10**20), True, "price is not below"),
+        (intent(ENTRY, LONG, LIMIT, 10_000_001, price=9_800_000), True, "size is above"),
+        (intent(CLOSE, LONG, MARKET, 10**30), True, "size is above"),
         (intent(CLOSE, LONG, MARKET, 0), True, "size"),
         (intent(CLOSE, LONG, MARKET, -1), True, "size"),
         (intent(CLOSE, LONG, MARKET, 1.5), True, "size"),

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from shared.exchanges.bitbank.private_answers import (
     order_from,
     orders_by_id_from,
     orders_from,
+    resting_from,
     trades_from,
 )
 from tests.support.bitbank_api import answers, table
@@ -63,6 +64,30 @@ def test_a_stop_has_a_trigger_and_no_price_and_an_id_above_31_bits() -> None:
     assert order.position_side is Side.LONG
     without = {key: value for key, value in STOP.items() if key not in {"price", "expire_at"}}
     assert order_from(without, pair=PAIR) == order
+
+
+FILLED = {
+    "status": "FULLY_FILLED",
+    "executed_amount": "0.0010",
+    "remaining_amount": "0.0000",
+    "average_price": "14000000",
+}
+NO_AMOUNT = {"type": "take_profit", "start_amount": None, "remaining_amount": None}
+
+
+def test_a_filled_order_is_read_and_does_not_rest() -> None:
+    assert read(**FILLED).executed_lots == 10
+    assert read(**FILLED | NO_AMOUNT).lots is None
+    resting = resting_from({"orders": [STOP]}, pair=PAIR)
+    assert [one.status for one in resting] == ["INACTIVE"]
+    with pytest.raises(BadData):
+        resting_from({"orders": [STOP | FILLED]}, pair=PAIR)
+
+
+def test_what_may_pass_in_the_answer_to_a_cancel_is_read() -> None:
+    for status in ("UNFILLED", "INACTIVE", "CANCELED_UNFILLED"):
+        told = read(status=status, canceled_at=1_761_700_000_999, triggered_at=1_761_700_000_800)
+        assert told.status == status
 
 
 @pytest.mark.parametrize("status", ["CANCELED_UNFILLED", "REJECTED", "EXPIRED", "UNFILLED"])
@@ -119,6 +144,13 @@ def test_sizes_are_exact_over_their_whole_range() -> None:
         {"start_amount": "0.0000", "remaining_amount": "0.0000"},
         {"status": "FULLY_FILLED"},
         {"executed_amount": "0.0001", "remaining_amount": "0.0009"},  # INACTIVE
+        {"status": "UNFILLED", "executed_amount": "0.0001", "remaining_amount": "0.0009"},
+        {"status": "PARTIALLY_FILLED", "average_price": "1"},
+        {"status": "CANCELED_PARTIALLY_FILLED", "average_price": "1"},
+        FILLED | {"average_price": "0"},
+        FILLED | {"average_price": "0.0000"},
+        FILLED | {"executed_amount": "0.0009", "remaining_amount": "0.0001"},
+        FILLED | NO_AMOUNT | {"executed_amount": "0"},
         {"pair": "xrp_jpy"},
         {"order_id": 2**63},
         {"order_id": 0},
@@ -191,6 +223,90 @@ def test_zero_rows_both_sides_and_nulls_without_a_position_are_read() -> None:
         status = margin_account_from(answers.made_answer(rng, "margin_status")["data"], pair=PAIR)
         seen.add(status.percentage is None)
     assert seen == {(False, False), (False, True), (True, False), (True, True), True, False}
+
+
+def position(side: str, lots: int, product: str, average: str) -> dict[str, Any]:
+    return {
+        "pair": PAIR,
+        "position_side": side,
+        "open_amount": f"{lots // 10_000}.{lots % 10_000:04d}",
+        "product": product,
+        "average_price": average,
+        "unrealized_fee_amount": "0.0000",
+        "unrealized_interest_amount": "0.0000",
+    }
+
+
+def long_position(lots: int, product: str, average: str) -> Any:
+    rows = [position("long", lots, product, average), position("short", 0, "0.0000", "0")]
+    data = {"notice": {}, "payables": {"amount": "0"}, "positions": rows}
+    return positions_from(data, pair=PAIR).long
+
+
+@pytest.mark.parametrize(
+    ("lots", "product", "average"),
+    [
+        (0, "900000.0000", "0"),
+        (0, "0.0001", "0"),
+        (10_000, "1", "9000000"),
+        (10_000, "9000002.1", "9000000"),
+        (10_000, "8999997.9", "9000000"),
+        (10, "0.0000", "15000000"),
+        (10, "15001.1", "15000000"),
+        (10_000_000, "15000001001.1", "15000000"),
+    ],
+)
+def test_a_position_whose_worth_is_not_size_times_price_is_not_believed(
+    lots: int, product: str, average: str
+) -> None:
+    with pytest.raises(BadData, match="worth"):
+        long_position(lots, product, average)
+
+
+def test_a_position_may_be_rounded_to_whole_yen_in_any_of_the_usual_ways() -> None:
+    rng = random.Random(9)
+    for _ in range(2_000):
+        lots, price = rng.randint(1, 10**6), Decimal(rng.randint(10**10, 3 * 10**11)) / 10**4
+        exact = price * lots / 10_000
+        average = price.quantize(rng.choice(PLACES), rounding=rng.choice(ROUNDINGS))
+        product = exact.quantize(rng.choice(PLACES), rounding=rng.choice(ROUNDINGS))
+        assert long_position(lots, f"{product:f}", f"{average:f}").lots == lots
+    assert long_position(0, "0", "0").lots == 0
+
+
+PLACES = (Decimal(1), Decimal("0.0001"))
+ROUNDINGS = (ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP)
+
+
+def asset(name: str, onhand: str, locked: str, free: str, **more: str) -> dict[str, Any]:
+    amounts = {"onhand_amount": onhand, "locked_amount": locked, "free_amount": free}
+    return {"asset": name, **amounts, **more}
+
+
+@pytest.mark.parametrize(
+    ("row", "is_believed"),
+    [
+        (asset("jpy", "100", "100", "100"), False),
+        (asset("jpy", "100.0000", "50.0000", "50.0003"), False),
+        (asset("jpy", "100.0000", "50.0001", "50.0001"), True),
+        (asset("jpy", "100.0000", "50.0000", "30.0000"), True),
+        (asset("jpy", "70.0000", "50.0000", "50.0000", withdrawing_amount="30.0000"), True),
+        (asset("jpy", "70.0000", "50.0000", "50.0000", withdrawing_amount="29.9000"), False),
+        (asset("jpy", "70.0000", "50.0000", "50.0000", withdrawing_amount="0.0000"), False),
+        (asset("btc", "1.00000000", "0.50000001", "0.50000001"), True),
+        (asset("btc", "1.00000000", "0.50000000", "0.50000003"), False),
+    ],
+)
+def test_what_is_free_and_locked_is_no_more_than_there_is(
+    row: dict[str, Any], is_believed: bool
+) -> None:
+    other = asset("btc" if row["asset"] == "jpy" else "jpy", "1", "0", "1")
+    data = {"assets": [row, other]}
+    if is_believed:
+        balances_from(data)
+        return
+    with pytest.raises(BadData):
+        balances_from(data)
 
 
 def test_the_fields_of_the_official_mock_suffice() -> None:
