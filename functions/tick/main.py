@@ -73,10 +73,11 @@ def _run(request: Request) -> VerbResult:
     _check_query(request)
     body = parse_fields(body_of(request), TickFields)
     scheduled_at = _schedule_time(request.headers.get(SCHEDULE_HEADER) or body.scheduled_at)
-    ports = _SHELL.wire_once()
-    asked = _name(scheduled_at, ports)
-    if body.dry_run:
-        ports = _SHELL.wire(dry_run=True)
+    with bind_deadline(deadline):
+        ports = _SHELL.wire_once()
+        asked = _name(scheduled_at, ports)
+        if body.dry_run:
+            ports = _SHELL.wire(dry_run=True)
     try:
         report = msgspec.to_builtins(run_tick(ports, settings, asked, deadline=deadline))
     except Exception as error:
@@ -136,7 +137,9 @@ def _name(scheduled_at: int | None, ports: Ports) -> TickRequest:
 
 def _health(request: Request) -> VerbResult:
     _check_query(request)
-    return health(_SHELL.wire_once(), _SHELL.settings)
+    settings = _SHELL.settings
+    with bind_deadline(Deadline.after(settings.tick.answer_by_seconds)):
+        return health(_SHELL.wire_once(), settings)
 
 
 def health(ports: Ports, settings: Settings) -> VerbResult:

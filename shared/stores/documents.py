@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from shared.core.errors import AlreadyExists, BadData, Conflict, Unavailable
+from shared.core.errors import AlreadyExists, BadData, Conflict, StoreBroken, Unavailable
 from shared.stores.ports import Document, Json, Write
 
 MAX_DOCUMENT_BYTES = 900 * 1024
@@ -140,7 +140,7 @@ class Documents(ABC):
             return self._apply(batch, writer)
         except AnswerLost:
             raise
-        except Unavailable as error:
+        except (Unavailable, StoreBroken) as error:
             raise AnswerLost(f"{lost}; then {error}") from error
 
     def query(

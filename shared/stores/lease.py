@@ -59,6 +59,30 @@ class Lease:
         )
 
 
+def draw_holder() -> str:
+    """A name for whoever takes a lease, of nobody else."""
+    return secrets.token_hex(8)
+
+
+def find_held(stored: Document | None, holder: str) -> Lease | None:
+    """The lease of a stored document where `holder` has it: how one whose taking got no answer is
+    found again.
+
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> documents = MemoryDocuments()
+    >>> taken = take(documents, "bots/one", None, changes={}, now_ms=0, lease_ms=9, holder="5f0c")
+    >>> stored = documents.get("bots/one")
+    >>> find_held(stored, "5f0c") == taken, find_held(stored, "another")
+    (True, None)
+    """
+    held = None if stored is None else stored.data["lease"]
+    if stored is None or held is None or held["holder"] != holder:
+        return None
+    return Lease(
+        document=stored, holder=holder, fence=int(held["fence"]), expires_at=held["expires_at"]
+    )
+
+
 def unheld(*, fence: int) -> dict[str, Any]:
     """The lease that nobody holds, as a document stores it."""
     return {"holder": None, "fence": fence, "expires_at": 0}
@@ -87,6 +111,7 @@ def take(
     lease_ms: int,
     judged_at: int | None = None,
     longest_ms: int | None = None,
+    holder: str | None = None,
 ) -> Lease | None:
     """Take the lease of the document at `path`; None while another holds it, or was faster.
 
@@ -109,12 +134,14 @@ def take(
         judged_at: The time by which another's lease is judged, where ours is known to be slow
             (None: `now_ms`).
         longest_ms: The longest that a lease can be, see `is_held`.
+        holder: Our name, of nobody else and of no other lease; None: one is drawn.
     """
     held = unheld(fence=0) if stored is None else stored.data["lease"]
     seen_at = now_ms if judged_at is None else judged_at
     if is_held(held["expires_at"], now_ms=seen_at, longest_ms=longest_ms):
         return None
-    holder, fence, expires_at = secrets.token_hex(8), int(held["fence"]) + 1, now_ms + lease_ms
+    holder = draw_holder() if holder is None else holder
+    fence, expires_at = int(held["fence"]) + 1, now_ms + lease_ms
     lease = {"holder": holder, "fence": fence, "expires_at": expires_at}
     try:
         if stored is None:

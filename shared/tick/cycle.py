@@ -21,7 +21,7 @@ from shared.core.tick_times import latest_believed, lease_end, longest_hold_ms
 from shared.core.types import Issue, TickReport, TickStatus
 from shared.market.ports import MarketFeed
 from shared.orders.ports import Exchange
-from shared.stores.lease import Lease
+from shared.stores.lease import Lease, draw_holder
 from shared.stores.ports import Document, DocumentStore
 from shared.tick import filing
 from shared.tick.desk import Desk
@@ -139,9 +139,21 @@ def _run(start: _Start) -> TickReport:
     now, reserve = start.now_ms, RESERVE * settings.tick.answer_by_seconds
     lease_ms = lease_end(start.request.scheduled_at, now, settings) - now
     longest_ms = longest_hold_ms(settings)
-    work_until = start.deadline.earlier(2 * reserve)
-    with bind_deadline(work_until):
-        claim = bot.claim(start.request.tick, now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms)
+    work_until, holder = start.deadline.earlier(2 * reserve), draw_holder()
+    try:
+        with bind_deadline(work_until):
+            claim = bot.claim(
+                start.request.tick,
+                now_ms=now,
+                lease_ms=lease_ms,
+                longest_ms=longest_ms,
+                holder=holder,
+            )
+    except BotError:
+        # It may have been written all the same: the same tick sent again would find it worked on.
+        with suppress(BotError), bind_deadline(start.deadline.earlier(reserve)):
+            bot.give_up_open_claim(start.request.tick, holder)
+        raise
     if claim.report is not None:
         return reporter.report_duplicate(claim.report)
     if claim.document is None:
@@ -150,7 +162,11 @@ def _run(start: _Start) -> TickReport:
     try:
         with bind_deadline(work_until):
             lease = bot.take_lease(
-                now_ms=now, lease_ms=lease_ms, longest_ms=longest_ms, seen_at=clock.exchange_ms()
+                now_ms=now,
+                lease_ms=lease_ms,
+                longest_ms=longest_ms,
+                seen_at=clock.exchange_ms(),
+                holder=holder,
             )
             done = None if lease is None else _work(start, lease, claim.document)
     except LeaseLost as error:
@@ -159,8 +175,11 @@ def _run(start: _Start) -> TickReport:
         # Whatever it was, nothing was saved: give the tick back, so that the same one may be sent
         # again.
         with suppress(BotError), bind_deadline(start.deadline.earlier(reserve)):
-            if lease is not None:
+            if lease is None:  # it may have been written all the same
+                bot.release_open_lease(holder)
+            else:
                 bot.release(lease)
+        with suppress(BotError), bind_deadline(start.deadline.earlier(reserve)):
             bot.give_up_claim(claim.document)
         raise
     if done is None:

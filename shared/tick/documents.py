@@ -61,13 +61,20 @@ class BotDocuments:
         return f"ticks/{self.bot}~{tick}"
 
     def claim(
-        self, tick: str, *, now_ms: int, lease_ms: int, longest_ms: int | None = None
+        self,
+        tick: str,
+        *,
+        now_ms: int,
+        lease_ms: int,
+        longest_ms: int | None = None,
+        holder: str | None = None,
     ) -> Claim:
         """Claim a tick.
 
         One caller wins; a claim without a report whose time ran out may be taken over.
 
-        So may one that ends more than `longest_ms` from now: a wrong clock wrote it.
+        So may one that ends more than `longest_ms` from now: a wrong clock wrote it. `holder` is
+        our name in the claim, of nobody else (None: one is drawn).
         """
         path = self.tick_path(tick)
         claimed = {
@@ -75,7 +82,7 @@ class BotDocuments:
             "tick": tick,
             "claimed_at": now_ms,
             "expires_at": now_ms + lease_ms,
-            "holder": secrets.token_hex(8),
+            "holder": leases.draw_holder() if holder is None else holder,
             "report": None,
         }
         try:
@@ -116,6 +123,19 @@ class BotDocuments:
         with suppress(Conflict):
             self.documents.replace(claim, {**claim.data, "expires_at": 0})
 
+    def give_up_open_claim(self, tick: str, holder: str) -> None:
+        """Give back the claim that `holder` may have: its writing got no answer. Whoever else has
+        it keeps it.
+        """
+        claim = self.documents.get(self.tick_path(tick))
+        if claim is not None and claim.data["holder"] == holder and claim.data["report"] is None:
+            self.give_up_claim(claim)
+
+    def release_open_lease(self, holder: str) -> None:
+        """Give back the lease that `holder` may have, in the same way."""
+        if (lease := leases.find_held(self.peek(), holder)) is not None:
+            self.release(lease)
+
     def take_lease(
         self,
         *,
@@ -123,13 +143,15 @@ class BotDocuments:
         lease_ms: int,
         longest_ms: int | None = None,
         seen_at: int | None = None,
+        holder: str | None = None,
     ) -> Lease | None:
         """Take the account's lease, or None while a live tick holds it.
 
         `seen_at` is the time by which another's lease is judged, where ours is known to be slow
         (None: `now_ms`). No lease lives longer than `longest_ms`: one that says so was written by a
         wrong clock, and holds nobody up. Should its tick live all the same, it has lost the fence
-        and can send and save nothing.
+        and can send and save nothing. `holder` is our name in it, of nobody else (None: one is
+        drawn).
         """
         path = f"bots/{self.bot}"
         stored = self.documents.get(path)
@@ -142,6 +164,7 @@ class BotDocuments:
             lease_ms=lease_ms,
             judged_at=seen_at,
             longest_ms=longest_ms,
+            holder=holder,
         )
 
     def peek(self) -> Document | None:

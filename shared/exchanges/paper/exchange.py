@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from shared.core.calendar import HOUR_MS
-from shared.core.errors import AlreadyExists, BadData, Conflict, LeaseLost, Unavailable
+from shared.core.errors import AlreadyExists, BadData, Conflict, LeaseLost, StoreBroken, Unavailable
 from shared.core.money import ZERO, jpy
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
@@ -214,8 +214,12 @@ class PaperExchange:
         def place() -> Outcome:
             account, token = self._load(now_ms)
             after, outcome = change(account)
-            if after is not account:
+            if after is account:
+                return outcome
+            try:
                 self._save(after, token, fence)
+            except StoreBroken as error:  # it was sent: nobody knows what became of it
+                return Unknown(context={"why": str(error)})
             return outcome
 
         try:

@@ -41,7 +41,22 @@ def google_failure(error: Exception, what: str) -> Exception:
         return Unavailable(f"Google asked for patience with {what}: {said}")
     if isinstance(error, google.PermissionDenied | google.Unauthenticated):
         return StoreBroken(f"Google does not let us at {what}: {said}", remedy=SIGN_IN)
-    return Silence(f"Google gave no answer for {what}: {said}")
+    kind = "" if isinstance(error, google.GoogleAPIError) else f"{type(error).__name__}: "
+    return Silence(f"Google gave no answer for {what}: {kind}{said}")
+
+
+def sign_in_failure(error: Exception, what: str) -> Exception:
+    """The error of connecting for `what` as ours: whether somebody must sign in, or nobody was
+    reached who could tell.
+    """
+    from google.auth import exceptions as google
+
+    is_told = isinstance(error, google.GoogleAuthError)
+    if is_told and not isinstance(error, google.TransportError | google.RefreshError):
+        return StoreBroken(
+            f"nobody is signed in to Google Cloud ({one_line(error)})", remedy=SIGN_IN
+        )
+    return google_failure(error, what)
 
 
 def one_line(error: Exception) -> str:

@@ -12,21 +12,22 @@ below; the client's own are a minute and five, longer than a tick.
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from shared.core.deadline import bound_at, seconds_left
-from shared.core.errors import BadSettings, StoreBroken, Unavailable
+from shared.core.errors import BadSettings, BotError, StoreBroken, Unavailable
 from shared.core.masking import quote_value
 from shared.core.retry import backoff_seconds, retry
+from shared.core.sessions import bounded_session, ending
 from shared.stores.documents import AnswerLost, CheckedQuery, CheckedWrite, Documents
 from shared.stores.google.answers import (
-    SIGN_IN,
     Contention,
     Declined,
     Silence,
     google_failure,
-    one_line,
+    sign_in_failure,
 )
 from shared.stores.google.batches import add_write, version_of
 from shared.stores.google.connection import Connection
@@ -68,6 +69,7 @@ class FirestoreDocuments(Documents):
         super().__init__()
         self._project, self._database = project, database
         self._counting = threading.Lock()
+        self._credentials: Any = None
         self._connection: Connection[Client] = Connection(make=self._client, close=_close_client)
 
     @classmethod
@@ -133,7 +135,7 @@ class FirestoreDocuments(Documents):
         except AnswerLost as lost:
             try:
                 version = _own_version(self._read_back(batch), writer)
-            except Unavailable:
+            except (Unavailable, StoreBroken):
                 version = None
             if version is None:
                 raise AnswerLost(f"{lost}; it is open whether it was written") from lost
@@ -220,29 +222,49 @@ class FirestoreDocuments(Documents):
         )
 
     def _ask(self, what: str, call: "Call[Result]") -> Result:
-        """One request. Raises what `answers` knows; a connection without an answer is dropped."""
-        from google.api_core.exceptions import GoogleAPIError
-        from google.auth.exceptions import GoogleAuthError
+        """One request, with all that is needed for it to be sent.
 
-        timeout = seconds_left(CALL_SECONDS, what)
-        try:
-            with self._connection.client() as client:
-                try:
-                    return call(client, timeout)
-                except GoogleAPIError as error:
-                    failure = google_failure(error, what)
-                    if isinstance(failure, Silence):
-                        self._connection.drop(client)
-                    raise failure from error
-        except GoogleAuthError as error:
-            raise StoreBroken(
-                f"nobody is signed in to Google Cloud ({one_line(error)})", remedy=SIGN_IN
-            ) from error
+        Raises what `answers` knows; a connection without an answer is dropped.
+        """
+        until = time.monotonic() + seconds_left(CALL_SECONDS, what)
+        with self._connected(what, until) as client:
+            timeout = min(until - time.monotonic(), seconds_left(CALL_SECONDS, what))
+            if timeout <= 0:
+                raise Unavailable(f"no time was left for {what}: connecting took it")
+            try:
+                return call(client, timeout)
+            except (BotError, Declined):
+                raise
+            except Exception as error:
+                failure = google_failure(error, what)
+                if isinstance(failure, Silence):
+                    self._connection.drop(client)
+                raise failure from error
+
+    @contextmanager
+    def _connected(self, what: str, until: float) -> "Iterator[Client]":
+        """The client, connected and signed in by `until`."""
+        with ExitStack() as use:
+            try:
+                with ending(until=until, silence_seconds=CALL_SECONDS):
+                    client = use.enter_context(self._connection.client(until=until))
+            except BotError:
+                raise
+            except Exception as error:
+                raise sign_in_failure(error, what) from error
+            yield client
 
     def _client(self) -> "Client":
+        from google.auth.credentials import AnonymousCredentials
         from google.cloud.firestore import Client
 
-        return Client(project=self._project, database=self._database)
+        anonymous = AnonymousCredentials()  # type: ignore[no-untyped-call]
+        client = Client(project=self._project, database=self._database, credentials=anonymous)
+        if getattr(client, "_emulator_host", None) is not None:
+            return client
+        if self._credentials is None:
+            self._credentials = _sign_in(Client.SCOPE)
+        return Client(project=self._project, database=self._database, credentials=self._credentials)
 
     def _count(self, *, reads: int = 0, writes: int = 0) -> None:
         with self._counting:
@@ -250,6 +272,15 @@ class FirestoreDocuments(Documents):
 
 
 _SET_UP = f"make the database, and the indexes of {INDEXES.name}, then try again"
+
+
+def _sign_in(scopes: Sequence[str]) -> Any:
+    """The credentials of this machine, found within the time of the thread's call."""
+    import google.auth
+    from google.auth.transport.requests import Request
+
+    found, _ = google.auth.default(scopes=scopes, request=Request(bounded_session()))
+    return found
 
 
 def _close_client(client: "Client") -> None:

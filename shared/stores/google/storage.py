@@ -212,7 +212,7 @@ class GoogleBucket:
 
     def _ask_once(self, key: str, ask: Callable[[Bucket], Result]) -> Result:
         try:
-            with self._connection.client() as client:
+            with self._connection.client(until=call_end()) as client:
                 try:
                     return ask(client.bucket(self.name))
                 except _SILENT:

@@ -3,6 +3,7 @@ long it waits, and how a document lies.
 """
 
 import ast
+import http.server
 import re
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from google.auth import exceptions as credentials
+from google.auth.compute_engine import _metadata
 from google.cloud.firestore_v1 import types
 from grpc import StatusCode
 
@@ -278,6 +281,211 @@ def test_threads_share_a_connection_and_it_is_closed_when_the_last_has_left_it()
     assert (made, closed) == ([1, 1], [1])
     connection.drop()
     assert closed == [1, 2]
+
+
+def test_connecting_is_within_the_time_of_the_request(server, documents, monkeypatch) -> None:
+    make = documents._connection._make
+    documents.get("a/b")
+    documents.close()
+    sent = len(server.calls)
+
+    def connect_slowly():
+        time.sleep(0.4)
+        return make()
+
+    monkeypatch.setattr(documents._connection, "_make", connect_slowly)
+    with bind_deadline(Deadline.after(1.4)):
+        documents.get("a/b")
+    assert server.calls[sent][2] < 1.05, "the request had what connecting left"
+    documents.close()
+    with bind_deadline(Deadline.after(0.2)), pytest.raises(Unavailable, match="no time was left"):
+        documents.create("a/b", {})
+    assert len(server.calls) == sent + 1, "nothing is sent when the time is over"
+
+
+def test_whoever_waits_for_anothers_connecting_waits_no_longer_than_it_may() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def make() -> int:
+        entered.set()
+        leave.wait(20)
+        return 1
+
+    def use() -> None:
+        with connection.client():
+            pass
+
+    connection = Connection(make=make, close=lambda _: None)
+    first = threading.Thread(target=use, daemon=True)
+    first.start()
+    entered.wait()
+    waits = {"bound": None, "given": time.monotonic() + 0.2}
+    for until in waits.values():
+        began = time.monotonic()
+        with (
+            bind_deadline(Deadline.after(0.2)),
+            pytest.raises(Unavailable, match="still connecting"),
+            connection.client(until=until),
+        ):
+            pass
+        assert time.monotonic() - began < 1.5
+    connection.drop()  # waits for nobody either
+    leave.set()
+    first.join()
+
+
+@pytest.fixture
+def metadata(monkeypatch, tmp_path):
+    """A metadata server, the paths that it was asked for, and those on which it hangs."""
+    asked, hanging, over = [], [], threading.Event()
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            if any(part in self.path for part in hanging):
+                over.wait(20)
+                return
+            self.send_response(200)
+            self.send_header("Metadata-Flavor", "Google")
+            self.send_header("Content-Type", "application/text")
+            self.end_headers()
+            self.wfile.write(b"a-project" if "project-id" in self.path else b"{}")
+
+    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    address = f"127.0.0.1:{running.server_port}"
+    for name in ("GCE_METADATA_HOST", "GCE_METADATA_IP", "GCE_METADATA_ROOT"):
+        monkeypatch.setenv(name, address)
+    monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", address)
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "FIRESTORE_EMULATOR_HOST", "NO_GCE_CHECK"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    yield asked, hanging
+    over.set()
+    running.shutdown()
+    running.server_close()
+
+
+@pytest.mark.parametrize("part", ["project-id", "/"])
+def test_signing_in_ends_with_the_deadline(metadata, part) -> None:
+    asked, hanging = metadata
+    hanging.append(part)
+    store = FirestoreDocuments("a-project")
+    began = time.monotonic()
+    with bind_deadline(Deadline.after(0.5)), pytest.raises(Unavailable):
+        store.get("a/b")
+    assert time.monotonic() - began < 4.0
+    assert asked
+
+
+def test_one_signs_in_once_whatever_becomes_of_the_connection(metadata) -> None:
+    asked, _ = metadata
+    store = FirestoreDocuments("a-project")
+    for _ in range(3):
+        with store._connected("a test", time.monotonic() + 10.0):
+            pass
+        store.close()
+    assert len([path for path in asked if "project-id" in path]) == 1
+
+
+def test_an_emulator_is_asked_without_signing_in(metadata, server) -> None:
+    asked, _ = metadata
+    store = FirestoreDocuments("a-project")
+    store.get("a/b")
+    store.close()
+    assert asked == []
+    assert len(server.calls) == 1
+
+
+LOST_SIGN_IN = [
+    credentials.DefaultCredentialsError("nobody there"),
+    credentials.TransportError("no way"),
+    credentials.RefreshError("no token"),
+]
+
+
+@pytest.mark.parametrize("failure", LOST_SIGN_IN, ids=lambda failure: type(failure).__name__)
+def test_a_lost_answer_stays_open_where_nobody_can_sign_in_to_read_it_back(
+    server, documents, monkeypatch, failure
+) -> None:
+    made = []
+    make = documents._connection._make
+
+    def connect_once():
+        made.append(1)
+        if len(made) > 1:
+            raise failure
+        return make()
+
+    monkeypatch.setattr(documents._connection, "_make", connect_once)
+    server.faults = [LOST]
+    with pytest.raises(AnswerLost, match="open whether it was written"):
+        documents.create("ticks/one", {"n": 1})
+    assert len(server.requests("Commit")) == 1
+    monkeypatch.setattr(documents._connection, "_make", make)
+    assert documents.get("ticks/one").data == {"n": 1}
+
+
+@pytest.mark.parametrize("code", [StatusCode.PERMISSION_DENIED, StatusCode.UNAUTHENTICATED])
+def test_a_lost_answer_stays_open_where_reading_back_or_sending_again_is_not_allowed(
+    server, documents, code
+) -> None:
+    for count in (1, 2):
+        server.faults = [Fail(StatusCode.UNAVAILABLE, applied=True), *[Fail(code)] * count]
+        if count == 1:  # allowed again when it is sent again: found by its nonce
+            documents.create(f"ticks/{count}", {})
+        else:
+            with pytest.raises(AnswerLost, match=f"ticks/{count}"):
+                documents.create(f"ticks/{count}", {})
+        server.faults = []
+        assert documents.get(f"ticks/{count}") is not None
+
+
+@pytest.mark.parametrize("failure", LOST_SIGN_IN[1:], ids=lambda failure: type(failure).__name__)
+def test_signing_in_that_reached_nobody_is_tried_again(
+    server, documents, monkeypatch, failure
+) -> None:
+    fails, make = [failure, failure], documents._connection._make
+
+    def connect():
+        if fails:
+            raise fails.pop()
+        return make()
+
+    monkeypatch.setattr(documents._connection, "_make", connect)
+    assert documents.get("a/b") is None
+    assert fails == []
+
+
+@pytest.mark.parametrize("method", ["get", "create"])
+def test_a_closed_channel_is_replaced_and_the_request_sent_again(server, documents, method) -> None:
+    documents.get("a/b")
+    with documents._connection.client() as client:
+        client._firestore_api.transport.close()
+    found = documents.get("a/b") if method == "get" else documents.create("a/b", {"n": 1})
+    assert (found is None) is (method == "get")
+    with documents._connection.client() as after:
+        assert after is not client
+
+
+@pytest.mark.parametrize("failure", LOST_SIGN_IN, ids=lambda failure: type(failure).__name__)
+def test_a_client_whose_request_cannot_be_signed_is_replaced(
+    server, documents, monkeypatch, failure
+) -> None:
+    documents.get("a/b")
+    with documents._connection.client() as client:
+
+        def fail(*_: object, **__: object) -> None:
+            raise failure
+
+        monkeypatch.setattr(client, "get_all", fail)
+    assert documents.get("a/b") is None
+    with documents._connection.client() as after:
+        assert after is not client
 
 
 # how a document lies

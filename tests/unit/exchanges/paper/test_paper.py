@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.core.errors import BadData, Conflict, Unavailable
+from shared.core.errors import BadData, Conflict, StoreBroken, Unavailable
 from shared.core.reasons import Reason
 from shared.core.types import Accepted, AccountKind, Counted, PairRules, Rejected, Side, Unknown
 from shared.exchanges.paper import account as accounts
@@ -220,6 +220,24 @@ def test_a_store_that_does_not_answer_leaves_the_outcome_unknown(world, shelf):
     assert isinstance(
         paper.submit(world.entry(990_000), book=world.book(1_000_000), now_ms=world.t0), Accepted
     )
+
+
+def test_a_store_that_breaks_while_an_order_is_written_leaves_the_outcome_unknown(
+    world, shelf, monkeypatch
+):
+    paper, _ = exchange(world, shelf)
+    save = shelf.save
+
+    def write_and_break(*args, **kwargs):
+        save(*args, **kwargs)
+        raise StoreBroken("nobody is signed in", remedy="sign in")
+
+    monkeypatch.setattr(shelf, "save", write_and_break)
+    outcome = paper.submit(world.entry(990_000), book=world.book(1_000_000), now_ms=world.t0)
+    assert isinstance(outcome, Unknown)
+    assert outcome.context["why"] == "nobody is signed in"
+    monkeypatch.setattr(shelf, "save", save)
+    assert len(paper.holdings(world.t0).orders) == 1
 
 
 def test_without_minutes_the_account_stays_as_it_was(world, shelf):
