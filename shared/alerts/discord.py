@@ -7,6 +7,7 @@ repr of ours carries it; not even the text of an HTTP library's exception, which
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
@@ -329,41 +330,53 @@ def _confirming_url(url: str) -> str:
 
 
 def post_by_requests(url: str, body: bytes, timeout_seconds: float) -> Answer:
-    """Send by `requests`, without following redirects.
+    """Send by `requests`, without following redirects; all of it ends within `timeout_seconds`.
 
     Raises `Unavailable` naming only the kind of the failure.
     """
     import requests
 
+    from shared.core.sessions import NoTimeLeft, bounded_session, ending
+
     until = time.monotonic() + timeout_seconds
     try:
-        with requests.post(
-            url,
-            data=body,
-            headers={"Content-Type": "application/json"},
-            timeout=timeout_seconds,
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            text = _body(response, until) if response.status_code == _TOO_MANY else b""
+        with (
+            ending(until=until, silence_seconds=timeout_seconds),
+            bounded_session() as session,
+            session.post(
+                url,
+                data=body,
+                headers={"Content-Type": "application/json"},
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
+            text = _body(response) if response.status_code == _TOO_MANY else b""
             wait, everywhere = _patience(response.headers, text), _is_global(response.headers, text)
             return Answer(
                 status=response.status_code, retry_after_seconds=wait, everywhere=everywhere
             )
-    except (requests.RequestException, OSError) as error:
+    except (requests.RequestException, OSError, NoTimeLeft) as error:
         problem = type(error).__name__
     raise Unavailable(
         f"Discord did not answer ({problem})"
     )  # outside of except: no chain that holds the address
 
 
-def _body(response: Any, until: float) -> bytes:
-    """The beginning of an answer's body, byte by byte so that a slow one ends in time."""
+def _body(response: Any) -> bytes:
+    """The beginning of an answer's body, as much of it as came in time: status and headers say
+    enough without the rest.
+    """
+    import requests
+
+    from shared.core.sessions import NoTimeLeft
+
     text = bytearray()
-    for chunk in response.iter_content(1):
-        text += chunk
-        if len(text) >= _MOST_BODY_BYTES or time.monotonic() > until:
-            break
+    with suppress(NoTimeLeft, requests.RequestException):
+        for chunk in response.iter_content(1):
+            text += chunk
+            if len(text) >= _MOST_BODY_BYTES:
+                break
     return bytes(text)
 
 

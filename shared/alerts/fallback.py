@@ -3,14 +3,17 @@
 import time
 from collections.abc import Sequence
 
-from shared.alerts.ports import AlertSink
+from shared.alerts.ports import AlertSink, LogWriter
+from shared.core.logs import log
+from shared.core.masking import mask_secrets
 from shared.core.types import Alert, Level
 
 
 class FallbackSink:
     """Delivers by `first`; critical alerts that it did not take by `second`.
 
-    The first may take half of the time, so that the second has some left.
+    The first may take half of the time, so that the second has some left. One that raises, against
+    its port, took nothing, which is logged.
 
     >>> from shared.alerts.discord import LogSink
     >>> class Down:
@@ -23,8 +26,8 @@ class FallbackSink:
     ['halt~1']
     """
 
-    def __init__(self, first: AlertSink, second: AlertSink) -> None:
-        self._first, self._second = first, second
+    def __init__(self, first: AlertSink, second: AlertSink, *, write: LogWriter = log) -> None:
+        self._first, self._second, self._write = first, second, write
 
     def __repr__(self) -> str:
         return f"FallbackSink({self._first!r}, {self._second!r})"
@@ -35,8 +38,24 @@ class FallbackSink:
         """
         now_ms = int(time.monotonic() * 1000)
         half_ms = now_ms + max(0, deadline_ms - now_ms) // 2
-        sent = self._first.send(alerts, deadline_ms=half_ms)
+        sent = self._send_by(self._first, alerts, deadline_ms=half_ms)
         left = [
             alert for alert in alerts if alert.level is Level.CRITICAL and alert.key not in sent
         ]
-        return sent | self._second.send(left, deadline_ms=deadline_ms) if left else sent
+        return sent | self._send_by(self._second, left, deadline_ms=deadline_ms) if left else sent
+
+    def _send_by(
+        self, sink: AlertSink, alerts: Sequence[Alert], *, deadline_ms: int
+    ) -> frozenset[str]:
+        try:
+            return sink.send(alerts, deadline_ms=deadline_ms)
+        # What one sink breaks by must not hold the other back.
+        except Exception as error:  # noqa: BLE001
+            self._write(
+                "alerts.not_sent",
+                severity="ERROR",
+                problem=mask_secrets(f"{sink!r}: {type(error).__name__}: {error}"),
+                keys=[alert.key for alert in alerts],
+                titles=[alert.title for alert in alerts],
+            )
+            return frozenset()

@@ -19,6 +19,13 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+)
+from urllib3.util.connection import allowed_gai_family
 
 CONNECT_SECONDS = 3.0
 """For one address of a host to take a connection."""
@@ -79,6 +86,10 @@ def wait_seconds() -> float:
     return min(left, _CALL.silence_seconds)
 
 
+def _connect_seconds() -> float:
+    return min(CONNECT_SECONDS, wait_seconds())
+
+
 def bounded_session(session: requests.Session | None = None) -> requests.Session:
     """The session, or a new one, with every request bounded and none repeated by itself.
 
@@ -122,6 +133,37 @@ class _BoundedAnswer(http.client.HTTPResponse):
 
 class _BoundedConnection(HTTPConnection):
     response_class = _BoundedAnswer
+
+    def _new_conn(self) -> socket.socket:
+        """Ask the addresses of the host in turn, each for no longer than what is left then."""
+        named, allowed = self._dns_host, self.timeout
+        failure: Exception | None = None
+        for address in self._addresses():
+            self._dns_host, self.timeout = address, _connect_seconds()
+            try:
+                wire = super()._new_conn()
+            except (ConnectTimeoutError, NewConnectionError) as error:
+                failure = error
+                continue
+            finally:
+                self._dns_host, self.timeout = named, allowed
+            try:
+                wire.settimeout(_connect_seconds())  # for the handshake of TLS
+            except NoTimeLeft:
+                wire.close()
+                raise
+            return wire
+        raise failure or NewConnectionError(self, f"{self.host} has no address")
+
+    def _addresses(self) -> list[str]:
+        host = self._dns_host.strip("[]")
+        try:
+            found = socket.getaddrinfo(host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except UnicodeError:
+            raise LocationParseError(f"{host!r} cannot be a name") from None
+        return [str(address[0]) for *_, address in found]
 
     def send(self, data: Any) -> None:
         """Send it in pieces: one call for all of it would have one timeout for each of its parts

@@ -56,6 +56,11 @@ class DocumentStore(Protocol):
     Every write carries a random `writer` nonce, so that a write whose answer was lost and that is
     reported as a conflict is recognised as our own success.
 
+    What has no condition has no such protection: a batch of nothing but `put` and `delete` whose
+    answer was lost may be written once more, and so may overwrite, or take away, what another wrote
+    in between. Who may not overwrite others says what must be stored (`replace`, `create`,
+    `verify`).
+
     Data is what every store can keep, or `BadData` names the field: texts, whole numbers of 64
     bits, finite floats, flags, null, mappings and lists, but no list directly inside a list
     (Firestore refuses it); at most 900 KiB a document, and a batch of 500 writes and 9 MiB, each to

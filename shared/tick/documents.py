@@ -177,15 +177,17 @@ class BotDocuments:
         Damage is told, not raised.
         """
         found: dict[str, object] = {}
+        unread: dict[str, str] = {}
         for path in orders.paths(self.bot):
             try:
                 stored = self.documents.get(path)
             except BadData as error:
-                found[path] = str(error)
+                unread[path] = str(error)
                 continue
             if stored is not None:
                 found[path] = stored.data
-        return orders.combine_controls(found, self.bot)
+        ordered = orders.combine_controls(found, self.bot)
+        return replace(ordered, damaged={**ordered.damaged, **unread})
 
     def halt(self, *, who: str, why: str, now_ms: int, everyone: bool = False) -> Halt:
         """Halt this bot, or every bot of the store, with an audit record beside it, both or
@@ -412,18 +414,18 @@ class BotDocuments:
     def mark(self, alerts: Sequence[Document], *, status: str, now_ms: int) -> None:
         """Take alerts out of the outbox: `sent_at`, or `given_up_at` where nobody took them for too
         long.
+
+        One that is no mapping stays as it is: nothing of it could be kept.
         """
-        if alerts:
-            self.documents.commit(
-                [
-                    Write(
-                        kind="put",
-                        path=item.path,
-                        data={**item.data, "waiting_for": None, status: now_ms},
-                    )
-                    for item in alerts
-                ],
+        writes = [
+            Write(
+                kind="put", path=item.path, data={**item.data, "waiting_for": None, status: now_ms}
             )
+            for item in alerts
+            if isinstance(item.data, Mapping)
+        ]
+        if writes:
+            self.documents.commit(writes)
 
     def reports(self, *, since_ms: int, limit: int = 10_000) -> list[Mapping[str, Any]]:
         """Finished ticks' reports claimed since, oldest first."""

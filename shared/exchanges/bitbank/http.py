@@ -3,8 +3,8 @@ never past a deadline.
 
 ccxt signs and carries, and nothing else of it is used; it is loaded on first use. Its own rate
 limit is off (it sleeps by the wall clock) and so are its retries (they would send orders twice);
-its reading of errors is replaced (it takes HTML, nothing and `data: {}` for success). Proxies of
-the environment are ignored.
+its reading of errors is replaced (it takes HTML, nothing and `data: {}` for success). So is its
+session: a whole answer has a limit, also one that trickles. Proxies of the environment are ignored.
 """
 
 import functools
@@ -160,6 +160,8 @@ class PublicRest:
             raise
 
     def _read_once(self, host: str, path: str, params: dict[str, str]) -> dict[str, Any]:
+        from shared.core.sessions import NoTimeLeft, ending
+
         if self._pace is not None:
             self._pace.wait()
         if self._limits is not None and host == "markets":
@@ -174,12 +176,15 @@ class PublicRest:
                     f"no time was left to ask bitbank for {path.format_map(params)}", again=False
                 )
             timeout = min(timeout, left)
-        exchange.timeout = max(1, int(timeout * 1000))
         self.requests += 1
         sent_at, began = self._clock.now_ms(), self._monotonic()
         handled = sys.exception()
         try:
-            answer = exchange.request(path, [host], "GET", params)
+            with ending(until=time.monotonic() + timeout, silence_seconds=timeout):
+                answer = exchange.request(path, [host], "GET", params)
+        except NoTimeLeft as error:
+            where = exchange.urls["api"][host]
+            raise NoAnswer(f"bitbank at {where} did not answer in time") from error
         except ccxt_error() as error:
             base_url = exchange.urls["api"][host]
             raise NoAnswer(unreachable_sentence(base_url, error, until=handled)) from error
@@ -201,11 +206,15 @@ class PublicRest:
 
     def _ready(self) -> Any:
         if self._exchange is None:
+            from shared.core.sessions import bounded_session
+
+            session = bounded_session()
+            session.trust_env = False
             private = self._settings.private_url.rstrip("/")
             self._exchange = _exchange_class()(
                 {
                     "enableRateLimit": False,
-                    "requests_trust_env": False,
+                    "session": session,
                     "urls": {
                         "api": {
                             "public": self._settings.public_url.rstrip("/"),

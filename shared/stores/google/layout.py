@@ -19,13 +19,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.core.errors import StoreBroken
+from shared.core.errors import BadData, StoreBroken
 from shared.stores.documents import collection_of
 from shared.stores.ports import Document, Json
 
 SCHEMA = 1
 READS = frozenset({SCHEMA, SCHEMA + 1})
 INDEXES = Path(__file__).with_name("indexes.toml")
+_TOLD_AS_DAMAGE = frozenset({"alerts", "intents", "trials"})
+"""Collections whose readers go on beside a document that is no mapping, and tell it."""
+
+
+class ForeignDocument(BadData, StoreBroken):
+    """A stored document that no bot of a known version wrote: damage of this one document.
+
+    Who reads on beside damage reads on; everybody else stops, with the remedy.
+    """
 
 
 @cache
@@ -55,18 +64,36 @@ def stored_fields(
 
 
 def read_document(path: str, fields: Mapping[str, Any], *, version: str) -> Document:
-    """The document that lies in the fields. Raises `StoreBroken` where it is none of ours."""
+    """The document that lies in the fields. Raises `ForeignDocument` where it is none of
+    ours.
+    """
     schema = fields.get("schema")
     if schema not in READS:
-        raise StoreBroken(
+        raise ForeignDocument(
             f"the stored document {path} has the layout {schema!r}, and this version of the bot"
             f" knows {SCHEMA}",
             remedy="run the version of the bot that wrote it, or delete the document if no bot did",
         )
     data = fields.get("data")
     if not isinstance(data, Mapping):
-        raise StoreBroken(f"the stored document {path} has no map `data`", remedy=_MEND)
+        raise ForeignDocument(f"the stored document {path} has no map `data`", remedy=_MEND)
     return Document(path=path, data=_plain(data, path), version=version)
+
+
+def read_found(path: str, fields: Mapping[str, Any], *, version: str) -> Document:
+    """The document as one of those that a query found.
+
+    One that is none of ours must not hide the others: what is wrong with it stands in the place of
+    its data, which is then no mapping, where the readers of its collection tell that as damage;
+    else raises `ForeignDocument`.
+    """
+    try:
+        return read_document(path, fields, version=version)
+    except ForeignDocument as error:
+        if collection_of(path) not in _TOLD_AS_DAMAGE:
+            raise
+        told: Any = str(error)
+        return Document(path=path, data=told, version=version)
 
 
 _MEND = "restore the document from a backup, or delete it in the console"
@@ -82,7 +109,7 @@ def _plain(value: Any, where: str) -> Json:
         return {key: _plain(value[key], f"{where}.{key}") for key in sorted(value)}
     if isinstance(value, list):
         return [_plain(item, where) for item in value]
-    raise StoreBroken(
+    raise ForeignDocument(
         f"the stored document {where} holds a {type(value).__name__}, which no bot wrote",
         remedy=_MEND,
     )

@@ -20,6 +20,7 @@ from typing import Any, Self, TypeVar
 
 import google.auth
 from google.api_core import exceptions as answers
+from google.auth import compute_engine
 from google.auth import exceptions as credentials
 from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import AuthorizedSession, Request
@@ -45,6 +46,7 @@ from shared.stores.keys import check_generation, check_key, check_prefix, precon
 from shared.stores.ports import Blob
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_UNIVERSE = "googleapis.com"
 _SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
 _SILENT = (
     NoTimeLeft,
@@ -240,13 +242,23 @@ class GoogleBucket:
             return client
         asking = Request(bounded_session())
         if self._credentials is None:
-            self._credentials, _ = google.auth.default(scopes=_SCOPES, request=asking)
+            found, _ = google.auth.default(scopes=_SCOPES, request=asking)
+            self._credentials = _in_our_universe(found)
         session = bounded_session(
             AuthorizedSession(self._credentials, auth_request=asking)  # type: ignore[no-untyped-call]
         )
         return Client(
             project=None, credentials=self._credentials, client_options=options, _http=session
         )
+
+
+def _in_our_universe(found: Any) -> Any:
+    """The credentials without the question in which universe of clouds they are good: the client
+    asks it of a machine's own by a request that has no limit of ours.
+    """
+    if isinstance(found, compute_engine.Credentials):
+        return found.with_universe_domain(_UNIVERSE)
+    return found
 
 
 def _is_key(name: str) -> bool:

@@ -12,6 +12,7 @@ import time
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.auth import exceptions as credentials
@@ -35,6 +36,7 @@ from shared.stores.google import layout
 from shared.stores.google.connection import Connection
 from shared.stores.google.firestore import CALL_SECONDS, FirestoreDocuments
 from shared.stores.ports import Write
+from shared.tick.documents import BotDocuments
 from tests.support.scripted_firestore import Fail, ScriptedFirestore
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -539,6 +541,42 @@ def test_what_no_bot_wrote_is_named_with_a_remedy(fields) -> None:
     with pytest.raises(StoreBroken, match="bots/one") as told:
         layout.read_document("bots/one", fields, version="1")
     assert told.value.remedy
+
+
+def test_a_control_document_made_by_hand_is_told_as_damage_and_stops_no_tick(
+    server, documents
+) -> None:
+    bot = BotDocuments(documents, "default")
+    bot.halt(who="alice", why="a test", now_ms=1)
+    for name in ("default", "all"):
+        if name == "all":
+            documents.create("control/all", {"halt": True})
+        place = f"projects/a-project/databases/(default)/documents/control/{name}"
+        server.stored[place].fields.pop("schema")
+    ordered = bot.control()
+    assert set(ordered.damaged) == {"control/default", "control/all"}
+    assert {path: "has the layout None" in told for path, told in ordered.damaged.items()} == (
+        dict.fromkeys(ordered.damaged, True)
+    ), ordered.damaged
+    halt = bot.halt(who="bob", why="written anew", now_ms=2)
+    assert bot.control().halts == {"control/default": halt}
+    assert set(bot.control().damaged) == {"control/all"}
+
+
+@pytest.mark.parametrize("collection", ["alerts", "intents", "trials"])
+def test_one_foreign_document_of_a_query_stands_there_as_no_mapping(collection) -> None:
+    found = layout.read_found(f"{collection}/one", {"data": {"n": 1}}, version="7")
+    assert (found.path, found.version) == (f"{collection}/one", "7")
+    told: Any = found.data
+    assert told == (
+        f"the stored document {collection}/one has the layout None, and this version of the bot"
+        " knows 1"
+    )
+
+
+def test_a_foreign_document_is_not_passed_to_who_cannot_tell_it() -> None:
+    with pytest.raises(layout.ForeignDocument, match="days/one"):
+        layout.read_found("days/one", {"data": {"n": 1}}, version="7")
 
 
 # what the database needs

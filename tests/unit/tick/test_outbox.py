@@ -1,6 +1,7 @@
 """The outbox: an alert comes back from the store as it was composed, its fields in their order."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -73,3 +74,15 @@ def test_one_whose_order_is_damaged_does_not_hold_back_the_others() -> None:
         [replace(bad, data={**(bad.data or {}), "shown": 7}), filing.outbox_write(ALERT, SETTINGS)]
     )
     assert [alert.key for alert in delivered(documents, documents.query("alerts"))] == [ALERT.key]
+
+
+def test_one_that_is_no_mapping_stays_as_it_is_and_does_not_hold_back_the_others() -> None:
+    documents = MemoryDocuments()
+    documents.commit([filing.outbox_write(ALERT, SETTINGS)])
+    told: Any = "the stored document alerts/foreign has the layout 9"
+    foreign = Document(path="alerts/foreign", data=told, version="1")
+    taken = delivered(documents, [foreign, *documents.query("alerts")])
+    assert [alert.key for alert in taken] == [ALERT.key]
+    (kept,) = documents.query("alerts")
+    assert "sent_at" in kept.data
+    assert documents.get("alerts/foreign") is None
