@@ -227,7 +227,7 @@ class FirestoreDocuments(Documents):
         Raises what `answers` knows; a connection without an answer is dropped.
         """
         until = time.monotonic() + seconds_left(CALL_SECONDS, what)
-        with self._connected(what, until) as client:
+        with self._ready_client(what, until) as client:
             timeout = min(until - time.monotonic(), seconds_left(CALL_SECONDS, what))
             if timeout <= 0:
                 raise Unavailable(f"no time was left for {what}: connecting took it")
@@ -242,7 +242,7 @@ class FirestoreDocuments(Documents):
                 raise failure from error
 
     @contextmanager
-    def _connected(self, what: str, until: float) -> "Iterator[Client]":
+    def _ready_client(self, what: str, until: float) -> "Iterator[Client]":
         """The client, connected and signed in by `until`."""
         with ExitStack() as use:
             try:

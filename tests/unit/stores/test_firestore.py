@@ -388,7 +388,7 @@ def test_one_signs_in_once_whatever_becomes_of_the_connection(metadata) -> None:
     asked, _ = metadata
     store = FirestoreDocuments("a-project")
     for _ in range(3):
-        with store._connected("a test", time.monotonic() + 10.0):
+        with store._ready_client("a test", time.monotonic() + 10.0):
             pass
         store.close()
     assert len([path for path in asked if "project-id" in path]) == 1
