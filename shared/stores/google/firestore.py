@@ -31,7 +31,7 @@ from shared.stores.google.answers import (
 )
 from shared.stores.google.batches import add_write, version_of
 from shared.stores.google.connection import Connection
-from shared.stores.google.layout import INDEXES, read_document
+from shared.stores.google.layout import INDEXES, read_document, read_found
 from shared.stores.ports import Document
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class FirestoreDocuments(Documents):
                 page = self._page(query, condition, after=page[-1] if page else None, limit=wanted)
                 if found and not page:
                     self._count(reads=1)  # it is asked for, so it is paid for
-                found += [_document(snapshot) for snapshot in page]
+                found += [_found(snapshot) for snapshot in page]
                 if len(page) < wanted:
                     break
         return found
@@ -308,6 +308,11 @@ def _own_version(stored: "Mapping[str, Snapshot]", writer: str) -> str | None:
 def _document(snapshot: "Snapshot") -> Document:
     path = snapshot.reference.path
     return read_document(path, snapshot.to_dict() or {}, version=version_of(snapshot.update_time))
+
+
+def _found(snapshot: "Snapshot") -> Document:
+    path = snapshot.reference.path
+    return read_found(path, snapshot.to_dict() or {}, version=version_of(snapshot.update_time))
 
 
 def _conditions(query: CheckedQuery) -> "Sequence[Condition | None]":

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.auth import exceptions as credentials
 from google.auth.compute_engine import _metadata
-from google.cloud.firestore_v1 import types
+from google.cloud.firestore_v1 import DocumentSnapshot, types
 from grpc import StatusCode
 
 from shared.core.deadline import Deadline, bind_deadline
@@ -646,3 +647,24 @@ def test_googles_client_is_imported_by_the_first_request_and_not_before() -> Non
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert told.stdout.split("\n")[0] == "[] FirestoreDocuments"
+
+
+@pytest.mark.parametrize("collection", ["alerts", "intents", "trials"])
+def test_one_foreign_document_does_not_hide_the_others_of_a_query(
+    documents, monkeypatch, collection
+) -> None:
+    client = documents._client()
+    at = DatetimeWithNanoseconds(2026, 1, 1, tzinfo=UTC)
+    page = [
+        DocumentSnapshot(client.document(f"{collection}/{name}"), fields, True, at, at, at)
+        for name, fields in [
+            ("foreign", {"data": {"open_for": "default"}}),
+            ("ours", {"data": {"open_for": "default"}, "schema": 1}),
+        ]
+    ]
+    monkeypatch.setattr(documents, "_page", lambda *_, **__: page)
+    found = documents.query(collection, field="open_for", value="default")
+    assert [document.path for document in found] == [f"{collection}/foreign", f"{collection}/ours"]
+    assert "has the layout None" in found[0].data
+    assert found[1].data == {"open_for": "default"}
+    client.close()
