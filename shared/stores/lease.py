@@ -75,8 +75,8 @@ def find_held(stored: Document | None, holder: str) -> Lease | None:
     >>> find_held(stored, "5f0c") == taken, find_held(stored, "another")
     (True, None)
     """
-    held = None if stored is None else stored.data["lease"]
-    if stored is None or held is None or held["holder"] != holder:
+    held = None if stored is None else stored.data.get("lease")
+    if stored is None or held is None or held.get("holder") != holder:
         return None
     return Lease(
         document=stored, holder=holder, fence=int(held["fence"]), expires_at=held["expires_at"]

@@ -128,7 +128,11 @@ class BotDocuments:
         it keeps it.
         """
         claim = self.documents.get(self.tick_path(tick))
-        if claim is not None and claim.data["holder"] == holder and claim.data["report"] is None:
+        if (
+            claim is not None
+            and claim.data.get("holder") == holder
+            and claim.data.get("report") is None
+        ):
             self.give_up_claim(claim)
 
     def release_open_lease(self, holder: str) -> None:

@@ -169,7 +169,7 @@ class FirestoreDocuments(Documents):
                 page = self._page(query, condition, after=page[-1] if page else None, limit=wanted)
                 if found and not page:
                     self._count(reads=1)  # it is asked for, so it is paid for
-                found += [_found(snapshot) for snapshot in page]
+                found += [_queried_document(snapshot) for snapshot in page]
                 if len(page) < wanted:
                     break
         return found
@@ -310,7 +310,7 @@ def _document(snapshot: "Snapshot") -> Document:
     return read_document(path, snapshot.to_dict() or {}, version=version_of(snapshot.update_time))
 
 
-def _found(snapshot: "Snapshot") -> Document:
+def _queried_document(snapshot: "Snapshot") -> Document:
     path = snapshot.reference.path
     return read_found(path, snapshot.to_dict() or {}, version=version_of(snapshot.update_time))
 
