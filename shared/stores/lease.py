@@ -76,7 +76,7 @@ def find_held(stored: Document | None, holder: str) -> Lease | None:
     (True, None)
     """
     held = None if stored is None else stored.data.get("lease")
-    if stored is None or held is None or held.get("holder") != holder:
+    if stored is None or not isinstance(held, Mapping) or held.get("holder") != holder:
         return None
     return Lease(
         document=stored, holder=holder, fence=int(held["fence"]), expires_at=held["expires_at"]

@@ -96,7 +96,7 @@ def _is_sound(entry: Entry) -> bool:
 
 
 class PaperExchange:
-    """`execution.ports.Exchange` without an exchange.
+    """`orders.ports.Exchange` without an exchange.
 
     Every look settles the account first. Whoever loses a compare-and-set reads again and does the
     same work again: settling is deterministic and a known intent id is answered as before, so
