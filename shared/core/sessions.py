@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -44,50 +45,72 @@ class NoTimeLeft(Exception):
     """
 
 
-class _Call(threading.local):
-    """What this thread's call may take."""
+@dataclass(slots=True, kw_only=True)
+class BoundedCall:
+    """What one call may take, and whether the other side may have heard of it.
+
+    Args:
+        until: When it must end, in monotonic seconds.
+        silence_seconds: How long one wait for a socket may last.
+        may_be_sent: False until the first byte of a request is given to a connection that stands.
+    """
 
     until: float = math.inf
     silence_seconds: float = math.inf
+    may_be_sent: bool = False
 
 
-_CALL = _Call()
+class _Thread(threading.local):
+    """The call of this thread."""
+
+    def __init__(self) -> None:
+        self.call = BoundedCall()
+
+
+_THREAD = _Thread()
 
 
 @contextmanager
-def ending(*, until: float, silence_seconds: float) -> Iterator[None]:
+def ending(*, until: float, silence_seconds: float) -> Iterator[BoundedCall]:
     """Let the requests of this thread end by `until` (monotonic seconds), and each of their waits
     after `silence_seconds`.
 
     Raises `NoTimeLeft` where a request begins or waits later than that.
 
-    >>> with ending(until=time.monotonic() + 60.0, silence_seconds=5.0):
-    ...     wait_seconds()
-    5.0
+    >>> with ending(until=time.monotonic() + 60.0, silence_seconds=5.0) as call:
+    ...     wait_seconds(), call.may_be_sent
+    (5.0, False)
     """
-    before = _CALL.until, _CALL.silence_seconds
-    _CALL.until, _CALL.silence_seconds = until, silence_seconds
+    before = _THREAD.call
+    _THREAD.call = BoundedCall(until=until, silence_seconds=silence_seconds)
     try:
-        yield
+        yield _THREAD.call
     finally:
-        _CALL.until, _CALL.silence_seconds = before
+        _THREAD.call = before
 
 
 def call_end() -> float:
     """By when (monotonic seconds) this thread's call must end."""
-    return _CALL.until
+    return _THREAD.call.until
 
 
 def wait_seconds() -> float:
     """How long this thread may wait for a socket now. Raises `NoTimeLeft`."""
-    left = _CALL.until - time.monotonic()
+    left = _THREAD.call.until - time.monotonic()
     if left < _LEAST_SECONDS:
         raise NoTimeLeft
-    return min(left, _CALL.silence_seconds)
+    return min(left, _THREAD.call.silence_seconds)
 
 
 def _connect_seconds() -> float:
     return min(CONNECT_SECONDS, wait_seconds())
+
+
+class StayingSession(requests.Session):
+    """Follows no redirect: 307 and 308 would send a POST again, with its signature."""
+
+    def get_redirect_target(self, _resp: requests.Response) -> None:
+        """Nowhere."""
 
 
 def bounded_session(session: requests.Session | None = None) -> requests.Session:
@@ -169,13 +192,16 @@ class _BoundedConnection(HTTPConnection):
         """Send it in pieces: one call for all of it would have one timeout for each of its parts
         under TLS.
         """
-        if not isinstance(data, bytes | bytearray):
-            super().send(data)
-            return
         if self.sock is None:
             self.connect()
+        if not isinstance(data, bytes | bytearray):
+            wait_seconds()
+            _THREAD.call.may_be_sent = True
+            super().send(data)
+            return
         for start in range(0, len(data), _PIECE_BYTES):
             self.sock.settimeout(wait_seconds())
+            _THREAD.call.may_be_sent = True
             super().send(data[start : start + _PIECE_BYTES])
 
 

@@ -120,10 +120,16 @@ def silent_port() -> Iterator[int]:
 
 
 def answer_with(ports: list[int], *, after: float = 0.0) -> Callable[..., list[Any]]:
+    """One name of many addresses, found after a while; each of them is itself, at once."""
+    singly = iter(ports)
+    is_named = iter([True])
+
     def found(*_: Any, **__: Any) -> list[Any]:
-        time.sleep(after)
         kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
-        return [(*kind, ("127.0.0.1", port)) for port in ports]
+        if next(is_named, False):
+            time.sleep(after)
+            return [(*kind, ("127.0.0.1", port)) for port in ports]
+        return [(*kind, ("127.0.0.1", next(singly)))]
 
     return found
 

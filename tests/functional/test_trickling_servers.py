@@ -205,3 +205,38 @@ def test_a_host_without_an_address_is_told_by_its_name(monkeypatch: pytest.Monke
         pytest.raises(requests.ConnectionError, match=r"many\.test.*NameResolutionError"),
     ):
         session.get("http://many.test/")
+
+
+def test_no_byte_of_a_request_leaves_after_its_end_and_what_left_is_said() -> None:
+    heard = bytearray()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hear() -> None:
+            wire, _ = listener.accept()
+            with wire:
+                while piece := wire.recv(4096):
+                    heard.extend(piece)
+
+        hearing = threading.Thread(target=hear)
+        hearing.start()
+        calls = []
+
+        def body() -> Iterator[bytes]:
+            yield b"in time"
+            time.sleep(ALLOWED_SECONDS + 0.1)
+            yield b"too late"
+
+        with bounded_session() as session:
+            with ending(until=time.monotonic() + ALLOWED_SECONDS, silence_seconds=5.0) as call:
+                calls.append(call.may_be_sent)
+                with pytest.raises(NoTimeLeft):
+                    session.post(f"http://127.0.0.1:{listener.getsockname()[1]}/", data=body())
+                calls.append(call.may_be_sent)
+            with ending(until=time.monotonic(), silence_seconds=5.0) as call:
+                with pytest.raises(NoTimeLeft):
+                    session.get("http://127.0.0.1:9/")
+                calls.append(call.may_be_sent)
+        hearing.join()
+    assert b"in time" in heard
+    assert b"too late" not in heard
+    assert calls == [False, True, False]

@@ -24,7 +24,6 @@ from shared.exchanges.bitbank.envelope import CarriedAnswer, is_too_many
 from shared.exchanges.bitbank.errors import NoAnswer, NotSent
 from shared.exchanges.bitbank.pace import AccountPace
 from shared.exchanges.bitbank.transport import unreachable_sentence
-from shared.exchanges.bitbank.watched import build_session
 
 ARRIVAL_MS = 1_000
 """How long before the end of its window a request with a fixed time must leave at the latest."""
@@ -152,6 +151,10 @@ class SignedRest:
 
     def _ready(self) -> Any:
         if self._exchange is None:
+            from shared.core.sessions import StayingSession, bounded_session
+
+            session = bounded_session(StayingSession())
+            session.trust_env = False
             private = self._settings.private_url.rstrip("/")
             self._exchange = _signing_class()(
                 {
@@ -159,7 +162,7 @@ class SignedRest:
                     "secret": self._secret,
                     "enableRateLimit": False,
                     "requests_trust_env": False,
-                    "session": build_session(),
+                    "session": session,
                     "logger": _silent(),
                     "urls": {"api": {"private": private.removesuffix("/v1")}},
                     "options": {"maxRetriesOnFailure": 0},
@@ -181,6 +184,8 @@ def _signing_class() -> type[Any]:
     """The bitbank of ccxt, which signs and carries; what is overridden is what it would decide."""
     from ccxt.bitbank import bitbank
 
+    from shared.core.sessions import NoTimeLeft, ending
+
     # Ccxt is not typed.
     class SigningBitbank(bitbank):  # type: ignore[misc,no-any-unimported,unused-ignore]
         _at_ms = 0
@@ -195,17 +200,18 @@ def _signing_class() -> type[Any]:
             self.timeout = max(1, int(timeout_seconds * 1000))
             failure: NoAnswer | NotSent
             handled = sys.exception()
-            with self.session.watch(timeout_seconds) as watch:
+            until = time.monotonic() + timeout_seconds
+            with ending(until=until, silence_seconds=timeout_seconds) as call:
                 try:
                     self.request(request.path, ["private"], request.method, dict(request.query))
                 except Exception as error:  # noqa: BLE001 (whatever it is: it may have left)
                     base_url = self.urls["api"]["private"]
                     said = (
-                        unreachable_sentence(base_url, error, until=handled)
-                        if watch.seconds_left > 0  # what ended it is our own doing otherwise
-                        else f"bitbank at {base_url} did not answer in time"
+                        f"bitbank at {base_url} did not answer in time"
+                        if isinstance(error, NoTimeLeft)
+                        else unreachable_sentence(base_url, error, until=handled)
                     )
-                    failure = _failure(mask_secrets(said), request, may_be_sent=watch.has_connected)
+                    failure = _failure(mask_secrets(said), request, may_be_sent=call.may_be_sent)
                 else:
                     failure = NoAnswer(f"nothing is known of the answer to {request.path}")
                 finally:

@@ -33,6 +33,7 @@ from shared.core.errors import BadData, BadSettings, Conflict, RateLimited, Unav
 from shared.core.masking import quote_value
 from shared.core.retry import backoff_seconds, retry
 from shared.core.sessions import (
+    BoundedCall,
     NoTimeLeft,
     bounded_session,
     call_end,
@@ -194,7 +195,7 @@ class GoogleBucket:
     def _name(self, key: str) -> str:
         return check_key(f"{self._below}{check_key(key)}")
 
-    def _call(self) -> AbstractContextManager[None]:
+    def _call(self) -> AbstractContextManager[BoundedCall]:
         """The time of one call begins here."""
         until = time.monotonic() + self._timeout_seconds
         return ending(until=bound_at(until) or until, silence_seconds=self._silence_seconds)

@@ -156,7 +156,7 @@ def test_a_public_name_without_an_example_is_seen_and_one_that_shows_nothing_too
 
 
 def test_a_wrong_example_turns_the_check_red(tmp_path) -> None:
-    # A folder each: a file changed within a second at the same length is taken from its old bytecode.
+    # A folder each: of a file changed within a second at the same length, old bytecode is run.
     (right, wrong) = (tmp_path / "right", tmp_path / "wrong")
     for root, value in ((right, 6), (wrong, 7)):
         root.mkdir()
