@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
-from shared.core.money import LOTS_PER_BTC, ZERO, jpy, notional_jpy
+from shared.core.money import JPY_QUANTUM, LOTS_PER_BTC, ZERO, notional_jpy
 from shared.core.reasons import Reason
 
 AVERAGE_STEP_JPY = Decimal("0.000001")
@@ -241,8 +241,13 @@ class Position:
 
     @property
     def product_jpy(self) -> Decimal:
-        """What it cost: average price x size."""
-        return jpy(sum((entry.product_jpy for entry in self.entries), ZERO))
+        """What it cost: average price x size.
+
+        A half is rounded up and not to the even digit, so that what is added moves the sum by just
+        what it cost.
+        """
+        cost = sum((entry.product_jpy for entry in self.entries), ZERO)
+        return cost.quantize(JPY_QUANTUM, ROUND_HALF_UP)
 
     @property
     def fees_jpy(self) -> Decimal:

@@ -533,6 +533,7 @@ class Sums:
 
 
 UNIT = Fraction(1, 10_000)
+HALF = Decimal("0.00005")
 
 
 def story(made, seed: int, counts: Counter[str]) -> None:
@@ -559,6 +560,8 @@ def story(made, seed: int, counts: Counter[str]) -> None:
             added = account.position(side).entries[-1]
             due = ledger.interest_jpy(account, side, added, at)
             assert ledger.equity(account, price, at) == worth_before - due
+            product = sum(part.product_jpy for part in account.position(side).entries)
+            counts["costs that end in half a digit"] += product % Decimal("0.0001") == HALF
             counts["growths of what was reduced"] += any(
                 entry.cost_jpy is not None for entry in account.position(side).entries
             )
@@ -607,6 +610,7 @@ def test_whatever_is_filled_the_average_follows_the_sums_in_fractions(made, seed
     counts: Counter[str] = Counter()
     for number in range(stories):
         story(made, seed * 100_000 + number, counts)
+    print(counts)
     floors = {
         "closes": 5,
         "several entries": 3,
@@ -617,6 +621,21 @@ def test_whatever_is_filled_the_average_follows_the_sums_in_fractions(made, seed
     }
     short = {name: counts[name] for name, least in floors.items() if counts[name] < least * stories}
     assert not short, (short, counts)
+    if stories >= 4_000:
+        assert counts["costs that end in half a digit"] >= 20, counts
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_what_is_added_moves_the_cost_by_itself_also_where_the_sum_ends_in_half_a_digit(
+    made, digit
+):
+    half = replace(made.part(1_000_000, 1), cost_jpy=Decimal(f"100.000{digit}5"))
+    for added in (1, 2, 3):
+        more = Entry(at=T0, price=added, lots=1, fee_jpy=Decimal(0))
+        alone, grown = (
+            Position(side=LONG, entries=entries).product_jpy for entries in ((half,), (half, more))
+        )
+        assert grown - alone == more.product_jpy == added * Decimal("0.0001")
 
 
 def test_interest_of_a_life_is_never_less_than_under_exact_shares(made):
