@@ -33,6 +33,17 @@ def settings(made):
     return making
 
 
+def test_what_the_paper_market_charges_is_what_the_settings_say(made):
+    paper = made.settings(
+        paper={"spread_rate": 0.0008, "slippage_rate": 0.0005, "volume_share": 0.25}
+    ).paper
+    assert costs.assumed_costs(paper) == costs.Costs(
+        spread_rate=Decimal("0.0008"),
+        slippage_rate=Decimal("0.0005"),
+        volume_share=Decimal("0.25"),
+    )
+
+
 @pytest.mark.parametrize(
     ("account", "side", "target", "interest"),
     [

@@ -330,6 +330,15 @@ def test_a_stop_that_was_passed_before_its_placing_fires_at_the_worst_of_the_two
     ]
 
 
+def test_a_stop_that_the_path_came_back_over_fires_at_its_trigger(made):
+    """The point before counts, and not the open, which was beyond the trigger too."""
+    path = minutes((850, 900, 700, 880))
+    account = holding(made, made.stop(890), at=T0 + 10_000)
+    assert [(fill.at, fill.price) for fill in settle_account(account, path, T0 + MINUTE).fills] == [
+        (T0 + 40_000, 889)
+    ]
+
+
 def test_a_stop_that_is_born_at_a_point_is_live_at_it(made):
     """The price that carried the path through the entry has carried it beyond the stop, too."""
     account = resting(made, made.entry(900, stop_price=880))
