@@ -334,7 +334,7 @@ def test_who_may_not_use_the_bucket_is_told_what_to_do_and_asks_once(call, statu
 
 
 def test_a_listing_of_many_pages_is_whole_and_holds_only_keys() -> None:
-    with storage() as (server, bucket):
+    with storage(timeout_seconds=30.0, silence_seconds=10.0) as (server, bucket):
         bucket.put("there", b"")
         for number in range(2_100):
             request = {"name": f"bots/many/{number:05d}", "metadata": {}}
