@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shared.alerts.patience import StoredPatience
-from shared.alerts.ports import AlertSink, Patience
+from shared.alerts.ports import Channel, Patience, SecondChannel
 from shared.core import settings as configuration
 from shared.core.clock import Clock, SystemClock
 from shared.core.errors import BadData, BadSettings
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from models.backtest.ports import BacktestPorts
     from models.retrain import CandleHistory
     from models.retrain import RetrainPorts as RetrainPlace
+    from shared.alerts.office import Office
+    from shared.alerts.outlets import Outlet
 
 
 DOCUMENTS: Mapping[str, str] = {
@@ -180,38 +182,65 @@ def feed_for(settings: Settings, clock: Clock, bucket: Bucket) -> BitbankFeed:
     return BitbankFeed(settings, clock, CandleWindows(bucket))
 
 
-def sink_for(settings: Settings, environ: Mapping[str, str], *, patience: Patience) -> AlertSink:
-    """The topic that the settings name, with Discord behind it for what is critical; else Discord
-    where a webhook is set, the log otherwise.
+def channel_for(settings: Settings, environ: Mapping[str, str], *, patience: Patience) -> Channel:
+    """Discord where a webhook is set, the log otherwise.
 
     `patience` remembers when Discord wants to be left alone.
     """
-    everywhere = environ.get("DISCORD_WEBHOOK_URL", "")
-    webhooks = {
-        level: environ.get(f"DISCORD_WEBHOOK_{level.name}", "") or everywhere for level in Level
-    }
-    if settings.alerts.startswith("pubsub://"):
-        from shared.alerts.pubsub import PubSubSink
+    from shared.alerts.discord import DiscordSink, LogSink
 
-        topic = PubSubSink(
-            settings.alerts, settings, emulator=environ.get("PUBSUB_EMULATOR_HOST", "")
-        )
-        if not webhooks[Level.CRITICAL]:
-            return topic
-        from shared.alerts.discord import DiscordSink
-        from shared.alerts.fallback import FallbackSink
-
-        webhook = {Level.CRITICAL: webhooks[Level.CRITICAL]}
-        return FallbackSink(topic, DiscordSink(webhook, settings, patience=patience))
-    if settings.alerts == "log" or not any(webhooks.values()):
-        from shared.alerts.discord import LogSink
-
+    webhooks = {level: url for level, url in _webhooks(environ).items() if url}
+    if settings.alerts == "log" or not webhooks:
         return LogSink(log)
-    from shared.alerts.discord import DiscordSink
+    return DiscordSink(webhooks, settings, patience=patience)
 
-    return DiscordSink(
-        {level: url for level, url in webhooks.items() if url}, settings, patience=patience
-    )
+
+def second_for(environ: Mapping[str, str]) -> SecondChannel | None:
+    """The channel beside Discord: on Cloud Run a line of the log that a policy turns into an
+    e-mail, elsewhere what `BOT_SECOND_CHANNEL` names.
+    """
+    address = environ.get("BOT_SECOND_CHANNEL", "")
+    if address:
+        from shared.alerts.second import second_channel
+
+        return second_channel(address, password=environ.get("BOT_MAIL_PASSWORD", ""))
+    if environ.get("K_SERVICE"):
+        from shared.alerts.second import CriticalLine
+
+        return CriticalLine(log)
+    return None
+
+
+def office_for(
+    settings: Settings, environ: Mapping[str, str], documents: DocumentStore, clock: Clock
+) -> "Office":
+    """What delivers the alerts of the bot."""
+    from shared.alerts.office import Office
+
+    channel = channel_for(settings, environ, patience=StoredPatience(documents, clock))
+    return Office(documents, settings, clock, channel, second_for(environ))
+
+
+def outlet_for(
+    settings: Settings, environ: Mapping[str, str], documents: DocumentStore, clock: Clock
+) -> "Outlet":
+    """How alerts get on their way: by the topic that the settings name, with the channels behind it
+    for what is critical; else over the channels themselves.
+    """
+    from shared.alerts.outlets import Here, Topic
+
+    office = office_for(settings, environ, documents, clock)
+    if not settings.alerts.startswith("pubsub://"):
+        return Here(office)
+    from shared.alerts.pubsub import PubSubSink
+
+    topic = PubSubSink(settings.alerts, settings, emulator=environ.get("PUBSUB_EMULATOR_HOST", ""))
+    return Topic(topic, office if _webhooks(environ)[Level.CRITICAL] else None)
+
+
+def _webhooks(environ: Mapping[str, str]) -> Mapping[Level, str]:
+    one = environ.get("DISCORD_WEBHOOK_URL", "")
+    return {level: environ.get(f"DISCORD_WEBHOOK_{level.name}", "") or one for level in Level}
 
 
 def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = False) -> Ports:
@@ -220,14 +249,14 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
     A dry run works on copies: it reads what is stored and writes nothing.
     """
     clock, bucket, documents = clock_for(settings), bucket_for(settings), documents_for(settings)
-    sink = sink_for(settings, environ, patience=StoredPatience(documents, clock))
+    outlet = outlet_for(settings, environ, documents, clock)
     if dry_run:
-        from shared.alerts.discord import LogSink
+        from shared.alerts.outlets import Logged
 
-        documents, bucket, sink = (
+        documents, bucket, outlet = (
             _copy_documents(documents, settings),
             _Unwritten(bucket),
-            LogSink(log),
+            Logged(log),
         )
     feed = feed_for(settings, clock, bucket)
     return Ports(
@@ -236,7 +265,7 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
         feed=feed,
         exchange=exchange_for(settings, documents, feed),
         champions=Champions(BundleRegistry(bucket), public_keys(settings), settings),
-        sink=sink,
+        outlet=outlet,
     )
 
 
@@ -287,13 +316,13 @@ def retrain_place(
     from shared.market.archive import CandleArchive
 
     clock, bucket, documents = clock_for(settings), bucket_for(settings), documents_for(settings)
-    sink = sink_for(settings, environ, patience=StoredPatience(documents, clock))
+    outlet = outlet_for(settings, environ, documents, clock)
     key = signing_key(settings, environ)
     trials = documents if dry_run else None
     if dry_run:
-        from shared.alerts.discord import LogSink
+        from shared.alerts.outlets import Logged
 
-        documents, bucket, sink = _copy_to_learn(documents), _Unwritten(bucket), LogSink(log)
+        documents, bucket, outlet = _copy_to_learn(documents), _Unwritten(bucket), Logged(log)
     if history is None:
         feed = feed_for(settings, clock, bucket) if fetch else None
         history = ArchiveHistory(archive=CandleArchive(bucket), feed=feed)
@@ -303,7 +332,7 @@ def retrain_place(
         bucket=bucket,
         clock=clock,
         history=history,
-        sink=sink,
+        outlet=outlet,
         signing_key=lambda: key,
         public_keys=public_keys(settings),
         commit=code_commit(environ),

@@ -3,7 +3,6 @@ nothing.
 """
 
 import sys
-import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -95,7 +94,7 @@ def _run(request: Request) -> VerbResult:
 def _tell_failure(
     error: Exception, settings: Settings, ports: Ports, *, deadline: Deadline
 ) -> None:
-    """The outbox is as broken as the tick, so this one alert goes straight to the sink."""
+    """The outbox is as broken as the tick, so this one alert goes straight to the channels."""
     named = as_bot_error(error)
     alert = failure_alert(
         bot=settings.id,
@@ -105,8 +104,7 @@ def _tell_failure(
         settings=settings,
     )
     with bind_deadline(deadline):
-        until = time.monotonic() + settings.discord.timeout_seconds
-        ports.sink.send([alert], deadline_ms=int(until * 1000))
+        ports.outlet.tell_directly([alert], seconds=settings.discord.timeout_seconds)
 
 
 def _check_query(request: Request) -> None:

@@ -4,10 +4,9 @@ from contextlib import suppress
 
 from models.jobs.held import HeldJob
 from models.retrain.place import RetrainPorts
-from shared.core.errors import AlreadyExists, BotError
+from shared.alerts.records import record_write
+from shared.core.errors import AlreadyExists
 from shared.core.types import Alert
-from shared.tick import filing
-from shared.tick.documents import BotDocuments
 
 SEND_SECONDS = 30.0
 
@@ -20,23 +19,11 @@ def put(ports: RetrainPorts, held: HeldJob, alert: Alert) -> None:
     """
     if held.data["job"]["by_hand"]:
         return
-    write = filing.outbox_write(alert, ports.settings)
+    write = record_write(alert, ports.settings)
     with suppress(AlreadyExists):
         ports.documents.create(write.path, write.data or {})
 
 
 def deliver(ports: RetrainPorts) -> None:
-    """Send what waits.
-
-    What cannot be sent now is sent by the next tick, which alone may give up: it knows the time.
-    """
-    bot = BotDocuments(ports.documents, ports.settings.id)
-    with suppress(BotError):
-        filing.deliver(
-            bot.waiting_alerts(),
-            bot=bot,
-            sink=ports.sink,
-            now_ms=ports.clock.now_ms(),
-            sure=False,
-            seconds_left=SEND_SECONDS,
-        )
+    """Send what waits. What cannot be sent now is sent by the next tick."""
+    ports.outlet.pass_on((), has_older=True, seconds=SEND_SECONDS)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from models.backtest.sources import FileSource
-from shared.alerts.ports import AlertSink
+from shared.alerts.outlets import Outlet
 from shared.core.clock import Clock
 from shared.core.settings import Settings
 from shared.core.trials import data_hash
@@ -63,9 +63,8 @@ class RetrainPorts:
     and `public_keys` are those that a tick trusts. `trials` holds the trial log; None: `documents`
     does.
 
-    >>> from shared.alerts.discord import LogSink
+    >>> from shared.alerts.outlets import Logged
     >>> from shared.core.clock import SystemClock
-    >>> from shared.core.logs import log
     >>> from shared.core.settings import load_settings
     >>> from shared.market.archive import CandleArchive
     >>> from shared.stores.memory import MemoryBucket, MemoryDocuments
@@ -75,7 +74,7 @@ class RetrainPorts:
     ...     bucket=MemoryBucket(),
     ...     clock=SystemClock(),
     ...     history=ArchiveHistory(archive=CandleArchive(MemoryBucket())),
-    ...     sink=LogSink(log),
+    ...     outlet=Logged(),
     ...     signing_key=lambda: "0" * 64,
     ...     public_keys=(),
     ...     commit="0" * 40,
@@ -89,7 +88,7 @@ class RetrainPorts:
     bucket: Bucket
     clock: Clock
     history: CandleHistory
-    sink: AlertSink
+    outlet: Outlet
     signing_key: Callable[[], str]
     public_keys: tuple[str, ...]
     commit: str

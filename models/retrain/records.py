@@ -12,23 +12,12 @@ import msgspec
 
 from models.jobs.records import FINAL
 from shared.core.calendar import utc_text
-from shared.core.settings import Settings
+from shared.core.settings import SURROUNDINGS, Settings
 from shared.core.trials import History
 from shared.stores.ports import Document
 
 CHANGES = frozenset({"promoted", "challenges"})
-_ELSEWHERE = (
-    "home",
-    "state",
-    "bucket",
-    "clock",
-    "exchange",
-    "discord",
-    "alerts",
-    "backtest",
-    "study",
-    "bundle_public_key",
-)
+_ELSEWHERE = (*SURROUNDINGS, "backtest", "study", "bundle_public_key")
 _LONG = ("verdict", "metrics", "files")
 
 

@@ -33,7 +33,7 @@ from models.walk_forward.types import Walked
 from shared import features
 from shared.core.calendar import YEAR_DAYS
 from shared.core.errors import BadSettings, UserError
-from shared.core.settings import Settings
+from shared.core.settings import SURROUNDINGS, Settings
 from shared.core.trials import History, Scalar, settings_hash, tally
 from shared.core.types import Features, FloatArray
 from shared.results.performance import measure
@@ -373,20 +373,7 @@ def _result(
     )
 
 
-ELSEWHERE = frozenset(
-    {
-        "home",
-        "state",
-        "bucket",
-        "clock",
-        "exchange",
-        "discord",
-        "alerts",
-        "bundle_public_key",
-        "study",
-        "backtest",
-    }
-)
+ELSEWHERE = frozenset({*SURROUNDINGS, "bundle_public_key", "study", "backtest"})
 """Settings of a machine, not of an experiment."""
 
 

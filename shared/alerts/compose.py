@@ -172,6 +172,7 @@ class _Maker:
             title,
             told,
             self._at,
+            thread=alert_key(self._bot, kind, subject),
         )
 
     def make_daily(self, level: Level, kind: str, title: str, told: Mapping[str, str]) -> Alert:
@@ -200,11 +201,21 @@ class _Maker:
         )
 
     def _make(
-        self, level: Level, name: str, kind: str, title: str, told: Mapping[str, str], at: int
+        self,
+        level: Level,
+        name: str,
+        kind: str,
+        title: str,
+        told: Mapping[str, str],
+        at: int,
+        *,
+        thread: str = "",
     ) -> Alert:
         last = name_fields(time=jst_and_utc(at), bot=f"{self._bot} ({self._mode})")
         fields = {**told, **last}
-        return Alert(key=name, level=level, kind=kind, title=title, at=at, fields=fields)
+        return Alert(
+            key=name, level=level, kind=kind, title=title, at=at, fields=fields, thread=thread
+        )
 
 
 def _positions(report: TickReport, maker: _Maker) -> Iterator[Alert]:

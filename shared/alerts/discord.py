@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from shared.alerts.embeds import messages
-from shared.alerts.ports import LogWriter, Patience
+from shared.alerts.ports import Delivered, LogWriter, Patience
 from shared.core.deadline import bound_at
 from shared.core.errors import BadSettings, Unavailable
 from shared.core.logs import Severity, log
@@ -30,36 +30,57 @@ _SEVERITY: Mapping[Level, Severity] = {
     Level.INFO: "INFO",
 }
 _TOO_MANY = 429
-_GONE = frozenset({401, 403, 404, 410})
+_FORBIDDEN = 403
+_GONE = frozenset({401, 404, 410})
 _BACKOFF_SECONDS = 0.5
 _LEAST_SECONDS = 0.05
 _MOST_REMEMBERED = 1_000
 _MOST_BODY_BYTES = 4_096
+_MOST_MESSAGE_BYTES = 262_144
 _MOST_MESSAGES = 15
 """To one webhook in one delivery, below Discord's 30 a minute: what waits beyond that waits for the
 next."""
-_PATIENCE_SECONDS = 60.0
-"""For a webhook that asks for patience without saying how much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a webhook answered: the status, how many seconds it asks us to wait, and whether with
-    every webhook.
+    """What a webhook answered: the status, how many seconds it asks us to wait, whether with every
+    webhook, and the id of the message that it made.
     """
 
     status: int
     retry_after_seconds: float | None = None
     everywhere: bool = False
+    message: str = ""
+
+    @property
+    def is_ban(self) -> bool:
+        """Whether the address that we ask from is shut out: Discord says neither for how long nor
+        whether it is ours alone, for functions share theirs.
+        """
+        return self.status == _FORBIDDEN or (
+            self.status == _TOO_MANY and self.retry_after_seconds is None
+        )
 
 
-Post: TypeAlias = Callable[[str, bytes, float], Answer]
-"""Sends a JSON body to an address within a number of seconds. Raises `Unavailable`, without the
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A request to a webhook: its body, and the message that it takes the place of."""
+
+    body: bytes
+    content_type: str = "application/json"
+    edits: str = ""
+
+
+Post: TypeAlias = Callable[[str, Letter, float], Answer]
+"""Sends a letter to an address within a number of seconds. Raises `Unavailable`, without the
 address in its text."""
 
 
 class LogSink:
     """Alerts as log lines."""
+
+    name = "log"
 
     def __init__(self, write: LogWriter = log) -> None:
         """Write lines by `write`."""
@@ -78,6 +99,17 @@ class LogSink:
                 fields=dict(alert.fields),
             )
         return frozenset(alert.key for alert in alerts)
+
+    def deliver(
+        self,
+        alerts: Sequence[Alert],
+        *,
+        deadline_ms: int = 0,
+        edits: Mapping[str, str] | None = None,  # noqa: ARG002 - a line stays as it is
+        pictures: Mapping[str, bytes] | None = None,  # noqa: ARG002 - and shows nothing
+    ) -> Delivered:
+        """Write all of them."""
+        return Delivered(told=self.send(alerts, deadline_ms=deadline_ms))
 
 
 class _End(Enum):
@@ -101,7 +133,8 @@ class _NotTaken(Exception):
     def asked_by(self) -> Answer | None:
         """The answer that asked for patience, where one did."""
         answer = self._answer
-        return answer if answer is not None and answer.status == _TOO_MANY else None
+        is_asked = answer is not None and (answer.status == _TOO_MANY or answer.is_ban)
+        return answer if is_asked else None
 
     def pause_seconds(self, number: int) -> float | None:
         """How long to wait after failure `number`: as the answer says, or longer each time."""
@@ -121,8 +154,10 @@ class DiscordSink:
     one does not hold back the others; and logged. An attempt whose answer got lost is repeated: an
     alert twice is better than none. A wait that is longer than a delivery may take is remembered by
     `patience`: until it is over nothing is sent there, by this tick's other levels or by later
-    ticks.
+    ticks. One that shuts us out is tried again after `telling.ban_seconds`.
     """
+
+    name = "discord"
 
     def __init__(
         self,
@@ -144,6 +179,7 @@ class DiscordSink:
             register_secrets(url)
         self._webhooks = dict(webhooks)
         self._discord = settings.discord
+        self._ban_seconds = settings.telling.ban_seconds
         self._patience = patience
         self._post = post or post_by_requests
         self._write = write
@@ -162,8 +198,23 @@ class DiscordSink:
         A key that this sink has delivered before is not sent again: the outbox may have failed to
         note it.
         """
+        return self.deliver(alerts, deadline_ms=deadline_ms).told
+
+    def deliver(
+        self,
+        alerts: Sequence[Alert],
+        *,
+        deadline_ms: int,
+        edits: Mapping[str, str] | None = None,
+        pictures: Mapping[str, bytes] | None = None,
+    ) -> Delivered:
+        """Like `send`, and what else came of it (see `Channel`). What has a picture or takes the
+        place of a message is a message of its own.
+        """
         until = deadline_ms / 1000
-        delivery = _Delivery(until=bound_at(until) or until)
+        delivery = _Delivery(
+            until=bound_at(until) or until, edits=edits or {}, pictures=pictures or {}
+        )
         fresh = list({alert.key: alert for alert in alerts if alert.key not in self._told}.values())
         for level in Level:
             group = [alert for alert in fresh if alert.level is level]
@@ -178,31 +229,51 @@ class DiscordSink:
             # An alert that cannot be told must not stop a tick.
             except Exception as error:  # noqa: BLE001
                 self._log_failure(group, f"a {type(error).__name__} of ours")
-        return frozenset(alert.key for alert in alerts if alert.key in self._told)
+        return Delivered(
+            told=frozenset(alert.key for alert in alerts if alert.key in self._told),
+            refused=delivery.refused,
+            messages=delivery.made,
+            wait_seconds=delivery.wait_seconds,
+        )
 
     def _send_level(self, url: str, alerts: Sequence[Alert], delivery: "_Delivery") -> None:
-        for group, body in messages(alerts, mask=mask_secrets):
-            end, problem = self._deliver(url, body, delivery)
-            if end is _End.REFUSED and len(group) > 1:
-                for alert in group:
-                    self._send_level(url, [alert], delivery)
-                continue
-            if end in {_End.GONE, _End.LATER}:
-                delivery.closed[url] = end, "its webhook is gone" if end is _End.GONE else problem
-            if end is _End.SENT:
-                self._remember(alert.key for alert in group)
-            else:
-                self._log_failure(group, problem)
+        alone = [alert for alert in alerts if delivery.is_alone(alert)]
+        company = [alert for alert in alerts if not delivery.is_alone(alert)]
+        for part in (company, *([alert] for alert in alone)):
+            for group, body in messages(part, mask=mask_secrets):
+                self._send_group(url, group, body, delivery)
 
-    def _deliver(
-        self, url: str, body: Mapping[str, Any], delivery: "_Delivery"
-    ) -> tuple[_End, str]:
+    def _send_group(
+        self, url: str, group: Sequence[Alert], body: Mapping[str, Any], delivery: "_Delivery"
+    ) -> None:
+        end, problem = self._deliver(url, delivery.letter(group, body), delivery)
+        if end is _End.GONE and (edited := delivery.edits.get(group[0].key)):
+            # Somebody removed the message: a new one takes its place.
+            delivery.edits = {
+                key: message for key, message in delivery.edits.items() if message != edited
+            }
+            end, problem = self._deliver(url, delivery.letter(group, body), delivery)
+        if end is _End.REFUSED and len(group) > 1:
+            for alert in group:
+                self._send_level(url, [alert], delivery)
+            return
+        if end in {_End.GONE, _End.LATER}:
+            delivery.closed[url] = end, "its webhook is gone" if end is _End.GONE else problem
+        if end is _End.SENT:
+            self._remember(alert.key for alert in group)
+            delivery.made |= {alert.key: problem for alert in group if problem}
+            return
+        if end is _End.REFUSED:
+            delivery.refused |= {alert.key: problem for alert in group}
+        self._log_failure(group, problem)
+
+    def _deliver(self, url: str, letter: Letter, delivery: "_Delivery") -> tuple[_End, str]:
+        """How it ended, and the message's id where it was sent, else what was wrong."""
         if (closed := self._refuse_message(url, delivery)) is not None:
             return closed
-        payload = json.dumps(body, ensure_ascii=True, allow_nan=False).encode()
         try:
             return retry(
-                lambda: self._ask(url, payload, until=delivery.until),
+                lambda: self._ask(url, letter, until=delivery.until),
                 on=_NotTaken,
                 pause_seconds=lambda failure, number: failure.pause_seconds(number),
                 attempts=self._discord.attempts,
@@ -213,23 +284,28 @@ class DiscordSink:
         except _NotTaken as failure:
             if failure.asked_by is None:
                 return _End.GAVE_UP, str(failure)
-            self._note(url, failure.asked_by)
+            wait = self._note(url, failure.asked_by)
+            delivery.wait_seconds = max(delivery.wait_seconds, wait)
             return _End.LATER, str(failure)
 
-    def _ask(self, url: str, payload: bytes, *, until: float) -> tuple[_End, str]:
+    def _ask(self, url: str, letter: Letter, *, until: float) -> tuple[_End, str]:
         left = until - self._monotonic()
         if left < _LEAST_SECONDS:
             raise _NotTaken("there was no time left", is_final=True)
         try:
             answer = self._post(
-                _confirming_url(url), payload, min(self._discord.timeout_seconds, left)
+                _confirming_url(url, message=letter.edits),
+                letter,
+                min(self._discord.timeout_seconds, left),
             )
         except Unavailable as error:
             raise _NotTaken(str(error)) from None
         end, found = _message_end(answer.status), f"Discord answered {answer.status}"
+        if answer.is_ban:
+            raise _NotTaken(f"{found} and shut us out", answer=answer, is_final=True)
         if end is None:
             raise _NotTaken(found, answer=answer)
-        return end, found
+        return end, answer.message if end is _End.SENT else found
 
     def _refuse_message(self, url: str, delivery: "_Delivery") -> tuple[_End, str] | None:
         """Why this webhook gets nothing (more) in this delivery, or None; counts the message
@@ -239,6 +315,7 @@ class DiscordSink:
             return delivery.closed[url]
         left = self._left_alone_seconds(url)
         if left > 0:
+            delivery.wait_seconds = max(delivery.wait_seconds, left)
             return _End.LATER, f"Discord asked for patience, for {left:,.0f} s more"
         delivery.messages[url] = delivery.messages.get(url, 0) + 1
         if delivery.messages[url] > _MOST_MESSAGES:
@@ -256,18 +333,18 @@ class DiscordSink:
             )
             return 0.0
 
-    def _note(self, url: str, asked: Answer) -> None:
-        wait = asked.retry_after_seconds
+    def _note(self, url: str, asked: Answer) -> float:
+        """Remember what it asked for; how long that is."""
+        wait = self._ban_seconds if asked.is_ban else asked.retry_after_seconds or 0.0
         try:
             if self._patience is not None:
-                self._patience.note(
-                    url, _PATIENCE_SECONDS if wait is None else wait, everywhere=asked.everywhere
-                )
+                self._patience.note(url, wait, everywhere=asked.everywhere)
         # A note that cannot be written must not stop a tick.
         except Exception as error:  # noqa: BLE001
             self._write(
                 "alerts.patience", severity="WARNING", problem=f"{type(error).__name__}: {error}"
             )
+        return wait
 
     def _remember(self, keys: Any) -> None:
         self._told.update(dict.fromkeys(keys))
@@ -287,13 +364,30 @@ class DiscordSink:
 
 @dataclass(slots=True, kw_only=True)
 class _Delivery:
-    """One call of `send`: until when (monotonic seconds), how many messages each webhook got, and
-    which take no more.
+    """One delivery: until when (monotonic seconds), what is special about some alerts, how many
+    messages each webhook got, which take no more, and what came of it.
     """
 
     until: float
+    edits: Mapping[str, str]
+    pictures: Mapping[str, bytes]
     messages: dict[str, int] = field(default_factory=dict)
     closed: dict[str, tuple[_End, str]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
+    wait_seconds: float = 0.0
+
+    def is_alone(self, alert: Alert) -> bool:
+        return alert.key in self.edits or alert.key in self.pictures
+
+    def letter(self, group: Sequence[Alert], body: Mapping[str, Any]) -> Letter:
+        """The request that tells a group."""
+        first = group[0].key
+        edits = self.edits.get(first, "") if len(group) == 1 else ""
+        if first not in self.pictures:
+            return Letter(body=_json(body), edits=edits)
+        data, content_type = _with_picture(body, self.pictures[first])
+        return Letter(body=data, content_type=content_type, edits=edits)
 
 
 def _message_end(status: int) -> _End | None:
@@ -322,14 +416,42 @@ def _check(level: Level, url: str) -> None:
         )
 
 
-def _confirming_url(url: str) -> str:
-    """The address with `wait=true`: without it Discord answers before it has stored the message."""
+def _json(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=True, allow_nan=False).encode()
+
+
+def _with_picture(body: Mapping[str, Any], picture: bytes) -> tuple[bytes, str]:
+    """The body of a message with a PNG in its first embed, and its content type."""
+    from urllib3 import encode_multipart_formdata
+
+    first, *rest = body["embeds"]
+    shown = {**first, "image": {"url": "attachment://picture.png"}}
+    told = {
+        **body,
+        "embeds": [shown, *rest],
+        "attachments": [{"id": 0, "filename": "picture.png"}],
+    }
+    return encode_multipart_formdata(
+        {
+            "payload_json": _json(told),
+            "files[0]": ("picture.png", picture, "image/png"),
+        }
+    )
+
+
+def _confirming_url(url: str, *, message: str = "") -> str:
+    """The address with `wait=true`: without it Discord answers before it has stored the message.
+    That of a message of before has no such word.
+    """
     parts = urlsplit(url)
     query = [pair for pair in parse_qsl(parts.query) if pair[0] != "wait"]
+    if message:
+        path = f"{parts.path.rstrip('/')}/messages/{quote(message, safe='')}"
+        return urlunsplit(parts._replace(path=path, query=urlencode(query)))
     return urlunsplit(parts._replace(query=urlencode([*query, ("wait", "true")])))
 
 
-def post_by_requests(url: str, body: bytes, timeout_seconds: float) -> Answer:
+def post_by_requests(url: str, letter: Letter, timeout_seconds: float) -> Answer:
     """Send by `requests`, without following redirects; all of it ends within `timeout_seconds`.
 
     Raises `Unavailable` naming only the kind of the failure.
@@ -343,10 +465,11 @@ def post_by_requests(url: str, body: bytes, timeout_seconds: float) -> Answer:
         with (
             ending(until=until, silence_seconds=timeout_seconds),
             bounded_session() as session,
-            session.post(
+            session.request(
+                "PATCH" if letter.edits else "POST",
                 url,
-                data=body,
-                headers={"Content-Type": "application/json"},
+                data=letter.body,
+                headers={"Content-Type": letter.content_type},
                 allow_redirects=False,
                 stream=True,
             ) as response,
@@ -354,13 +477,31 @@ def post_by_requests(url: str, body: bytes, timeout_seconds: float) -> Answer:
             text = _body(response) if response.status_code == _TOO_MANY else b""
             wait, everywhere = _patience(response.headers, text), _is_global(response.headers, text)
             return Answer(
-                status=response.status_code, retry_after_seconds=wait, everywhere=everywhere
+                status=response.status_code,
+                retry_after_seconds=wait,
+                everywhere=everywhere,
+                message=_message_id(response) if response.ok else "",
             )
     except (requests.RequestException, OSError, NoTimeLeft) as error:
         problem = type(error).__name__
     raise Unavailable(
         f"Discord did not answer ({problem})"
     )  # outside of except: no chain that holds the address
+
+
+def _message_id(response: Any) -> str:
+    """Of the message that was made; empty where the answer does not say it in time."""
+    import requests
+    from urllib3.exceptions import HTTPError
+
+    from shared.core.sessions import NoTimeLeft
+
+    try:
+        told = _parse_body(response.raw.read(_MOST_MESSAGE_BYTES, decode_content=True))
+    except (requests.RequestException, OSError, NoTimeLeft, HTTPError):
+        return ""
+    found = told.get("id")
+    return found if isinstance(found, str) and found.isdecimal() else ""
 
 
 def _body(response: Any) -> bytes:

@@ -1,6 +1,7 @@
 """The port through which alerts leave."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from shared.core.logs import Severity
@@ -18,6 +19,69 @@ class AlertSink(Protocol):
         The deadline is of `time.monotonic()`, in milliseconds: Discord is real also where the bot's
         clock is stepped.
         """
+        ...
+
+
+class AlertTopic(AlertSink, Protocol):
+    """A sink behind which somebody else delivers."""
+
+    def poke(self, *, deadline_ms: int) -> bool:
+        """Ask whoever delivers to look at what waits. Never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What a channel made of alerts.
+
+    >>> Delivered(told=frozenset({"halt~1"})).refused
+    {}
+
+    Attributes:
+        told: The keys of those that it took.
+        refused: Those that it will never take, and why.
+        messages: The message of each that can be changed later.
+        wait_seconds: How long it wants to be left alone; 0 where it may be asked again at once.
+    """
+
+    told: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    messages: Mapping[str, str] = field(default_factory=dict)
+    wait_seconds: float = 0.0
+
+
+class Channel(Protocol):
+    """A way on which alerts reach a person."""
+
+    name: str
+
+    def deliver(
+        self,
+        alerts: Sequence[Alert],
+        *,
+        deadline_ms: int,
+        edits: Mapping[str, str] | None = None,
+        pictures: Mapping[str, bytes] | None = None,
+    ) -> Delivered:
+        """Deliver what can be delivered by `deadline_ms` (monotonic). Never raises.
+
+        Args:
+            alerts: What is told.
+            deadline_ms: Until when.
+            edits: By key, the message of before that an alert takes the place of, where the channel
+                can change one.
+            pictures: By key, the PNG that goes with an alert.
+        """
+        ...
+
+
+class SecondChannel(Protocol):
+    """A way beside the first: one text that names all that is critical and waits."""
+
+    name: str
+
+    def tell(self, alerts: Sequence[Alert], *, deadline_ms: int) -> bool:
+        """Tell all of them in one message; whether it left. Never raises."""
         ...
 
 

@@ -32,6 +32,8 @@ from shared.core.sessions import NoTimeLeft, bounded_session, ending
 from shared.core.settings import Settings, topic_of
 from shared.core.types import Alert, Level
 
+EVENT = "event"
+"""The attribute that says what a message is: `alert`, or a word to whoever delivers."""
 _BACKOFF_SECONDS = 0.2
 _LEAST_SECONDS = 0.05
 _MOST_REMEMBERED = 1_000
@@ -99,10 +101,25 @@ class PubSubSink:
             self._send(waiting, wire, until=until)
         return frozenset(alert.key for alert in alerts if alert.key in self._told)
 
+    def poke(self, *, deadline_ms: int) -> bool:
+        """Ask whoever delivers to look at what waits; whether the topic took it."""
+        until = deadline_ms / 1000
+        until = bound_at(until) or until
+        try:
+            with _Wire(self._connect) as wire:
+                message = PubsubMessage(data=b"{}", attributes={EVENT: "flush"})
+                self._publish(message, wire, until=until)
+        # A poke that is lost is followed by the next tick's.
+        except Exception as error:  # noqa: BLE001
+            self._log_failure([], _problem(error))
+            return False
+        return True
+
     def _send(self, waiting: Sequence[Alert], wire: "_Wire", *, until: float) -> None:
         for number, alert in enumerate(waiting):
+            message = PubsubMessage(data=message_data(alert), attributes=message_attributes(alert))
             try:
-                self._publish(alert, wire, until=until)
+                self._publish(message, wire, until=until)
             except _REFUSED as error:
                 self._log_failure([alert], f"Pub/Sub refused it ({type(error).__name__})")
             # An alert that cannot be told must not stop a tick.
@@ -112,8 +129,7 @@ class PubSubSink:
             else:
                 self._remember(alert.key)
 
-    def _publish(self, alert: Alert, wire: "_Wire", *, until: float) -> None:
-        message = PubsubMessage(data=message_data(alert), attributes=message_attributes(alert))
+    def _publish(self, message: PubsubMessage, wire: "_Wire", *, until: float) -> None:
         retry(
             lambda: self._ask(message, wire, until=until),
             on=_AGAIN,
@@ -195,7 +211,7 @@ def message_data(alert: Alert) -> bytes:
 
 def message_attributes(alert: Alert) -> dict[str, str]:
     """What a subscriber knows without reading the data: `key` guards against repetition."""
-    return {"key": alert.key, "level": alert.level.value, "kind": alert.kind}
+    return {EVENT: "alert", "key": alert.key, "level": alert.level.value, "kind": alert.kind}
 
 
 def _problem(error: Exception) -> str:

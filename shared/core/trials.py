@@ -18,18 +18,12 @@ import msgspec
 
 from shared.core.calendar import YEAR_MS
 from shared.core.errors import BadData
-from shared.core.settings import Settings
+from shared.core.settings import SURROUNDINGS, Settings
 from shared.core.types import Candles, PairRules
 
 NOT_TRIED = frozenset(
     {
-        "home",
-        "state",
-        "bucket",
-        "clock",
-        "exchange",
-        "discord",
-        "alerts",
+        *SURROUNDINGS,
         "study",
         "backtest",
         "id",

@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from shared.alerts import KnownBefore
-from shared.alerts.ports import AlertSink
+from shared.alerts.outlets import Outlet
+from shared.alerts.records import record_write
 from shared.core.clock import BoundedClock, Clock
 from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import BotError, LeaseLost, Unavailable
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.tick_times import latest_believed, lease_end, longest_hold_ms
-from shared.core.types import Issue, TickReport, TickStatus
+from shared.core.types import Alert, Issue, TickReport, TickStatus
 from shared.market.ports import MarketFeed
 from shared.orders.ports import Exchange
 from shared.stores.lease import Lease, draw_holder
@@ -61,7 +62,7 @@ class Ports:
     feed: MarketFeed
     exchange: Exchange
     champions: Champions
-    sink: AlertSink
+    outlet: Outlet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,17 @@ def run_tick(
         with bind_deadline(until.earlier(2 * RESERVE * whole)):
             start = _begin(ports, settings, request, until, meter)
         return _run(start)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _News:
+    """What is to be told: stored just now, known already, and whether something waits since
+    before.
+    """
+
+    fresh: Sequence[Alert] = ()
+    repeated: Sequence[Alert] = ()
+    has_older: bool = False
 
 
 def _begin(
@@ -185,8 +197,14 @@ def _run(start: _Start) -> TickReport:
     if done is None:
         bot.give_up_claim(claim.document)
         return reporter.report_undone(_busy("another tick holds the account"))
-    report, waiting = done
-    _deliver(start, waiting, until=start.deadline.earlier(reserve))
+    report, news = done
+    ports = start.ports
+    ports.outlet.pass_on(
+        news.fresh,
+        repeated=news.repeated,
+        has_older=news.has_older,
+        seconds=start.deadline.earlier(reserve).seconds_left,
+    )
     return report
 
 
@@ -211,7 +229,7 @@ def _believe_request(
     return request.believe_clock(now_ms, latest_ms=latest_ms), strange
 
 
-def _work(start: _Start, lease: Lease, claim: Document) -> tuple[TickReport, Sequence[Document]]:
+def _work(start: _Start, lease: Lease, claim: Document) -> tuple[TickReport, _News]:
     """The report of the tick, saved, and what is to be told."""
     ports, settings, request, meter = start.ports, start.settings, start.request, start.meter
     with meter.time_step("load"):
@@ -244,22 +262,22 @@ def _work(start: _Start, lease: Lease, claim: Document) -> tuple[TickReport, Seq
     try:
         turn = sequence.run(turn, steps, guard)
         with meter.time_step("save"):
-            report, waiting = _save(start, work, turn)
+            report, news = _save(start, work, turn)
     except LeaseLost as error:
-        return _report(start, work, replace(guard.turn, ending=_busy(str(error)))), ()
+        return _report(start, work, replace(guard.turn, ending=_busy(str(error)))), _News()
     except Unavailable as error:
         before = guard.turn.ending
         raise Unavailable(f"{error}; before: {before.detail}") if before else error from error
-    return report, waiting
+    return report, news
 
 
-def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, list[Document]]:
+def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, _News]:
     documents, settings, loaded = start.ports.documents, start.settings, work.loaded
     state = _state_after(start, loaded.before, turn, model=work.source.model)
     report = _report(start, work, turn)
     before, after = _known_before(loaded.before), _known_before(state)
-    fresh = filing.fresh_alerts(report, documents, settings, before=before, after=after)
-    alerts = [filing.outbox_write(alert, settings) for alert in fresh]
+    fresh, repeated = filing.fresh_alerts(report, documents, settings, before=before, after=after)
+    alerts = [record_write(alert, settings) for alert in fresh]
     report = replace(report, alerts=tuple(write.path.removeprefix("alerts/") for write in alerts))
     of_this_tick = work.desk.intents
     intents = [*loaded.sound_intents, *of_this_tick] if turn.is_trusted else []
@@ -281,7 +299,7 @@ def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, list[Docu
     start.bot.save(
         work.lease, state=stored, claim=work.claim, report=msgspec.to_builtins(report), more=writes
     )
-    return report, [*loaded.waiting, *(filing.as_stored(write) for write in alerts)]
+    return report, _News(fresh=fresh, repeated=repeated, has_older=loaded.has_waiting_alerts)
 
 
 def _report(start: _Start, work: _Work, turn: Turn) -> TickReport:
@@ -304,21 +322,6 @@ def _state_after(start: _Start, before: State, turn: Turn, *, model: str | None)
         model=model or before.model,
         profile=start.settings.profile,
         settings_hash=start.settings.hash,
-    )
-
-
-def _deliver(start: _Start, waiting: Sequence[Document], *, until: Deadline) -> None:
-    """Tell people; only a tick whose clock was compared and is right gives an alert up
-    for its age.
-    """
-    sure = start.clock.known and not start.clock.off_ms
-    filing.deliver(
-        waiting,
-        bot=start.bot,
-        sink=start.ports.sink,
-        now_ms=start.clock.now_ms(),
-        sure=sure,
-        seconds_left=until.seconds_left,
     )
 
 

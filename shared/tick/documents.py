@@ -4,7 +4,7 @@ one atomic save.
     ticks/{bot}~{time}    claim -> report
     bots/{bot}            lease and state in one
     intents/{bot}~{id}    an order before it is sent, its outcome; `open_for`
-    alerts/{key}          the outbox: `waiting_for` a bot until sent or given up
+    alerts/{key}          the outbox, see `shared.alerts.records`
     control/{bot}, /all   written by people only
     days/{bot}~{date}     equity once a candle, counts
     paper/{bot}           the paper account
@@ -376,9 +376,9 @@ class BotDocuments:
             ]
         )
 
-    def waiting_alerts(self) -> list[Document]:
-        """The outbox."""
-        return self.documents.query("alerts", field="waiting_for", value=self.bot)
+    def has_waiting_alerts(self) -> bool:
+        """Whether anything in the outbox was not told yet."""
+        return bool(self.documents.query("alerts", field="waiting_for", value=self.bot, limit=1))
 
     def save(
         self,
@@ -414,22 +414,6 @@ class BotDocuments:
         """Give the lease back without saving anything, where it is still ours."""
         with suppress(LeaseLost):
             leases.release(self.documents, lease, {})
-
-    def mark(self, alerts: Sequence[Document], *, status: str, now_ms: int) -> None:
-        """Take alerts out of the outbox: `sent_at`, or `given_up_at` where nobody took them for too
-        long.
-
-        One that is no mapping stays as it is: nothing of it could be kept.
-        """
-        writes = [
-            Write(
-                kind="put", path=item.path, data={**item.data, "waiting_for": None, status: now_ms}
-            )
-            for item in alerts
-            if isinstance(item.data, Mapping)
-        ]
-        if writes:
-            self.documents.commit(writes)
 
     def reports(self, *, since_ms: int, limit: int = 10_000) -> list[Mapping[str, Any]]:
         """Finished ticks' reports claimed since, oldest first."""

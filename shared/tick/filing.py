@@ -1,26 +1,19 @@
 """What a tick leaves behind besides its state and its report: trades, the day's equity, settled
-intents, the outbox.
+intents, alerts.
 """
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from shared import alerts as alerting
-from shared.alerts.ports import AlertSink
-from shared.core.calendar import DAY_MS, jst_day
+from shared.core.calendar import jst_day
 from shared.core.errors import BadData
 from shared.core.logs import log
 from shared.core.settings import Settings
 from shared.core.types import Alert, TickReport
 from shared.stores.ports import Document, DocumentStore, Write
-from shared.tick.documents import BotDocuments
-
-GIVE_UP_MS = DAY_MS
-"""An alert that nobody took for a day is kept, but no longer sent with every tick."""
 
 MOST_AT_ONCE = 200
 """So many trades go into the batch of the save, which may have 500 writes."""
@@ -33,26 +26,18 @@ def fresh_alerts(
     *,
     before: alerting.KnownBefore,
     after: alerting.KnownBefore,
-) -> list[Alert]:
-    """What a person should know of this tick and was not told in this window already."""
+) -> tuple[list[Alert], list[Alert]]:
+    """What a person should know of this tick: what is new, and what was stored in this window
+    already.
+    """
     composed = alerting.compose(told, settings=settings, before=before, after=after)
     once = {alert.key: alert for alert in reversed(composed)}
-    return [
-        alert for alert in reversed(once.values()) if documents.get(f"alerts/{alert.key}") is None
-    ]
-
-
-def outbox_write(alert: Alert, settings: Settings) -> Write:
-    """An alert that waits for its delivery, and in which order its fields are to be shown: a store
-    keeps none.
-    """
-    data = {
-        "bot": settings.id,
-        "waiting_for": settings.id,
-        "alert": msgspec.to_builtins(alert),
-        "shown": list(alert.fields),
-    }
-    return Write(kind="put", path=f"alerts/{alert.key}", data=data)
+    fresh: list[Alert] = []
+    repeated: list[Alert] = []
+    for alert in reversed(once.values()):
+        known = documents.get(f"alerts/{alert.key}")
+        (fresh if known is None else repeated).append(alert)
+    return fresh, repeated
 
 
 def settle_intents(
@@ -126,77 +111,3 @@ def day_writes(
         )
         return []
     return [Write(kind="put", path=path, data=data)]
-
-
-def deliver(
-    waiting: Sequence[Document],
-    *,
-    bot: BotDocuments,
-    sink: AlertSink,
-    now_ms: int,
-    sure: bool,
-    seconds_left: float,
-) -> None:
-    """Deliver what waits and mark it. A failure here loses nothing: the next tick finds it waiting.
-
-    `sure`: `now_ms` was compared with the exchange's clock and is right. On a guess nothing is
-    given up for its age.
-    """
-    if not waiting:
-        return
-    try:
-        paired, damaged = _readable(waiting)
-        bot.mark(damaged, status="given_up_at", now_ms=now_ms)
-        deadline = time.monotonic() + max(0.0, seconds_left)
-        sent = sink.send([alert for _, alert in paired], deadline_ms=int(deadline * 1000))
-        bot.mark(
-            [item for item, alert in paired if alert.key in sent], status="sent_at", now_ms=now_ms
-        )
-        old = [
-            item
-            for item, alert in paired
-            if sure and alert.key not in sent and now_ms - alert.at > GIVE_UP_MS
-        ]
-        bot.mark(old, status="given_up_at", now_ms=now_ms)
-    # The tick is saved; its answer must not depend on Discord.
-    except Exception as error:  # noqa: BLE001
-        log(
-            "alerts.undelivered",
-            severity="ERROR",
-            waiting=len(waiting),
-            error=f"{type(error).__name__}: {error}",
-        )
-
-
-def _readable(waiting: Sequence[Document]) -> tuple[list[tuple[Document, Alert]], list[Document]]:
-    """The alerts of the outbox, and the documents in which there is none: one of these must not
-    keep all others waiting.
-    """
-    paired: list[tuple[Document, Alert]] = []
-    damaged: list[Document] = []
-    for item in waiting:
-        try:
-            paired.append((item, _stored_alert(item.data)))
-        except (KeyError, TypeError, msgspec.ValidationError) as error:
-            log(
-                "alerts.damaged",
-                severity="ERROR",
-                document=item.path,
-                error=f"{type(error).__name__}: {error}",
-            )
-            damaged.append(item)
-    return paired, damaged
-
-
-def _stored_alert(data: Mapping[str, Any]) -> Alert:
-    """The alert of an outbox document; one of before the order was kept shows its fields as they
-    come.
-    """
-    alert = msgspec.convert(data["alert"], Alert)
-    shown = [name for name in data.get("shown") or () if name in alert.fields]
-    return replace(alert, fields={name: alert.fields[name] for name in [*shown, *alert.fields]})
-
-
-def as_stored(write: Write) -> Document:
-    """A document as a batch has just stored it."""
-    return Document(path=write.path, data=write.data or {}, version="")

@@ -35,7 +35,7 @@ class Loaded:
         damage: What lies damaged and forbids entries until a person mends it.
         open_intents: The documents of intents that no saved state knows of.
         intents: What those of them say that can be read, by path.
-        waiting: The outbox.
+        has_waiting_alerts: Whether an alert of before was not told yet.
     """
 
     before: State
@@ -46,7 +46,7 @@ class Loaded:
     damage: tuple[Issue, ...] = ()
     open_intents: Sequence[Document] = ()
     intents: Mapping[str, Written]
-    waiting: Sequence[Document] = ()
+    has_waiting_alerts: bool = False
 
     @property
     def counted_account(self) -> Counted | None:
@@ -88,7 +88,7 @@ def load_tick_inputs(
     bot: BotDocuments, lease: Lease, *, clock: BoundedClock, settings: Settings
 ) -> Loaded:
     """Read everything that a tick needs of the store. Damage is told, not raised."""
-    ordered, waiting, open_intents = bot.control(), bot.waiting_alerts(), bot.open_intents()
+    ordered, open_intents = bot.control(), bot.open_intents()
     intents, damaged_intents = decode_intents((intent.path, intent.data) for intent in open_intents)
     damaged_state: str | None = None
     strange: tuple[Issue, ...] = ()
@@ -109,7 +109,7 @@ def load_tick_inputs(
         ),
         open_intents=open_intents,
         intents=intents,
-        waiting=waiting,
+        has_waiting_alerts=bot.has_waiting_alerts(),
     )
 
 

@@ -14,10 +14,10 @@ import grpc
 import msgspec
 import pytest
 from google.pubsub_v1.types import PublishRequest, PublishResponse
+from shared.alerts.fallback import FallbackSink
 
 from functions import wiring
 from shared.alerts.discord import DiscordSink
-from shared.alerts.fallback import FallbackSink
 from shared.alerts.pubsub import PubSubSink
 from shared.core.settings import load_settings
 from shared.core.types import Alert, Level, TickStatus

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from shared.alerts.fallback import FallbackSink
 
 from shared.alerts.discord import DiscordSink, LogSink
-from shared.alerts.fallback import FallbackSink
 from shared.alerts.pubsub import PubSubSink
 from shared.core.masking import register_secrets
 from shared.core.settings import load_settings

@@ -5,6 +5,7 @@ from shared.core.settings.load import NOT_SETTINGS, PREFIX, leaves, load_setting
 from shared.core.settings.origin import DEFAULTS
 from shared.core.settings.schema import (
     NOT_HASHED,
+    SURROUNDINGS,
     BacktestSettings,
     DiscordSettings,
     ExchangeSettings,
@@ -19,6 +20,7 @@ from shared.core.settings.schema import (
     RiskSettings,
     Settings,
     StudySettings,
+    TellingSettings,
     TickSettings,
     WatchSettings,
 )
@@ -29,6 +31,7 @@ __all__ = [
     "NOT_HASHED",
     "NOT_SETTINGS",
     "PREFIX",
+    "SURROUNDINGS",
     "BacktestSettings",
     "DiscordSettings",
     "ExchangeSettings",
@@ -43,6 +46,7 @@ __all__ = [
     "RiskSettings",
     "Settings",
     "StudySettings",
+    "TellingSettings",
     "TickSettings",
     "WatchSettings",
     "is_loopback",

@@ -53,10 +53,9 @@ from shared.core.settings.kinds import (
 from shared.core.settings.strategies import Consensus, Strategies
 from shared.core.variants import AccountKind, PolicyName
 
-NOT_HASHED = (
-    *("home", "state", "bucket", "clock", "exchange", "discord", "alerts"),
-    *("replay", "backtest", "study", "gate", "retrain"),
-)
+SURROUNDINGS = ("home", "state", "bucket", "clock", "exchange", "discord", "telling", "alerts")
+"""Where a bot lives and how it tells: no decision, no model and no experiment depends on it."""
+NOT_HASHED = (*SURROUNDINGS, "replay", "backtest", "study", "gate", "retrain")
 
 """What cannot change a decision of a tick with a given model."""
 
@@ -355,6 +354,22 @@ class DiscordSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TellingSettings:
+    """Which alerts are told when, and by what.
+
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).telling.positions_at_once
+    True
+    """
+
+    positions_at_once: bool
+    spacing_seconds: NoOrSomeSeconds
+    singles: Count
+    second_spacing_seconds: NoOrSomeSeconds
+    ban_seconds: NoOrSomeSeconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be set, except secrets.
 
@@ -397,6 +412,7 @@ class Settings:
     backtest: BacktestSettings
     study: StudySettings
     discord: DiscordSettings
+    telling: TellingSettings
     profile: Text | None = None
 
     @property

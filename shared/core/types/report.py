@@ -31,7 +31,8 @@ class Level(StrEnum):
 class Alert:
     """Something a person should know.
 
-    `key` (bot, kind, subject, window) guards against repetition.
+    `key` (bot, kind, subject, window) guards against repetition. `thread` is the key without its
+    window where a condition lasts, so that its repeats count up one message.
 
     >>> alert = Alert(key="default~halt~1", level=Level.CRITICAL, kind="halt", title="Halted", at=0)
     >>> alert.level.value, dict(alert.fields)
@@ -44,6 +45,7 @@ class Alert:
     title: str
     at: int
     fields: Mapping[str, str] = field(default_factory=dict)
+    thread: str = ""
 
 
 class TickStatus(StrEnum):

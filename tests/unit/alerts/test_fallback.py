@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from shared.alerts.fallback import FallbackSink
 
 from shared.alerts.discord import LogSink
-from shared.alerts.fallback import FallbackSink
 from shared.core.errors import StoreBroken, Unavailable
 from shared.core.types import Alert, Level
 

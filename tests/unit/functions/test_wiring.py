@@ -1,10 +1,10 @@
 """Which adapter a setting opens, and what a wrong address is told."""
 
 import pytest
+from shared.alerts.fallback import FallbackSink
 
 from functions import wiring
 from shared.alerts.discord import DiscordSink, LogSink
-from shared.alerts.fallback import FallbackSink
 from shared.alerts.pubsub import PubSubSink
 from shared.core.clock import SystemClock
 from shared.core.errors import BadSettings

@@ -34,6 +34,7 @@ UNASKED = {  # what a proof does not depend on, with a reason each in `shared.mo
         "backtest",
         "study",
         "discord",
+        "telling",
     ),
     *ELSEWHERE,
 }

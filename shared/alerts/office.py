@@ -1,0 +1,314 @@
+"""The office: delivers the alerts that wait, over one channel and a second one.
+
+One office works at a time: it holds the lease of `offices/{bot}`, in which its memory lies. Whoever
+comes meanwhile has stored its alert already and goes: the office looks once more after it has given
+its lease back, so that an alert is either seen by that look, or finds the lease free.
+
+    store alert ── lease free? ── look ── tell ── note ── … ── give back ── look again
+                        └ no: go
+
+An alert is told first and noted afterwards. Whoever dies in between tells it once more: twice is
+better than never.
+
+Of what is critical the second channel names everything that it has not named yet, whatever the
+first one did; while the first one shuts us out it names what waits besides.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from shared.alerts.ports import Channel, Delivered, SecondChannel
+from shared.alerts.records import AlertRecord, dead_writes, readable, record_write
+from shared.alerts.storms import OfficeMemory, Parcel, parcels, read_memory
+from shared.core.clock import Clock
+from shared.core.errors import AlreadyExists, BotError, Conflict, LeaseLost
+from shared.core.settings import Settings
+from shared.core.types import Alert, Level
+from shared.stores import lease as leases
+from shared.stores.lease import Lease
+from shared.stores.ports import DocumentStore, Write
+
+BAN_SECONDS = 600.0
+"""A channel that wants to be left alone for longer than this is as good as none."""
+MOST_WAITING = 20_000
+"""So many are looked at in one delivery: what a storm of a day brings."""
+MOST_WRITES = 400
+_LEASE_MARGIN_MS = 5_000
+_LONGEST_LEASE_MS = 900_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What one delivery came to.
+
+    Attributes:
+        is_busy: Another office was at work, and nothing was done here.
+        told: How many alerts reached the first channel.
+        waiting: How many wait on.
+        dead: How many no channel will ever take.
+        is_banned: The first channel shuts us out.
+    """
+
+    is_busy: bool = False
+    told: int = 0
+    waiting: int = 0
+    dead: int = 0
+    is_banned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where an office works."""
+
+    documents: DocumentStore
+    settings: Settings
+    clock: Clock
+    channel: Channel
+    second: SecondChannel | None
+
+
+class Office:
+    """Delivers the alerts of one bot.
+
+    >>> from shared.alerts.discord import LogSink
+    >>> from shared.core.clock import SystemClock
+    >>> from shared.core.settings import load_settings
+    >>> from shared.stores.memory import MemoryDocuments
+    >>> office = Office(
+    ...     MemoryDocuments(), load_settings({}), SystemClock(), LogSink(lambda *_, **__: None)
+    ... )
+    >>> halt = Alert(key="halt~1", level=Level.CRITICAL, kind="halt", title="Halted.", at=0)
+    >>> office.tell([halt], seconds=5.0).told, office.tell([halt], seconds=5.0).told
+    (1, 0)
+    """
+
+    def __init__(
+        self,
+        documents: DocumentStore,
+        settings: Settings,
+        clock: Clock,
+        channel: Channel,
+        second: SecondChannel | None = None,
+    ) -> None:
+        """Deliver the alerts in `documents` over `channel`; `second` is the one beside it."""
+        self._at = _Place(
+            documents=documents, settings=settings, clock=clock, channel=channel, second=second
+        )
+        self._told_directly: dict[str, None] = {}
+
+    def __repr__(self) -> str:
+        return f"Office({self._at.settings.id}, {self._at.channel.name})"
+
+    def tell(self, alerts: Sequence[Alert], *, seconds: float) -> Told:
+        """Store what is new of these, count up what is not, and deliver what is due.
+
+        Raises `Unavailable` where the store cannot be used: nothing is lost by telling it again.
+        """
+        for alert in alerts:
+            self.keep(alert)
+        return self.deliver_due(seconds=seconds)
+
+    def keep(self, alert: Alert, *, picture: bytes | None = None, event: str | None = None) -> bool:
+        """Store an alert, once; whether it is new. One that is known is counted up, unless it is
+        the same `event` that comes again.
+        """
+        write = record_write(alert, self._at.settings, picture=picture)
+        data = {**(write.data or {}), "event": event}
+        try:
+            self._at.documents.create(write.path, data)
+        except AlreadyExists:
+            self.count_up(alert, event=event)
+            return False
+        return True
+
+    def count_up(self, alert: Alert, *, event: str | None = None) -> None:
+        """Note that an alert was noticed once more. Where another writes at the same time that is
+        not counted: the number says *at least so often*.
+        """
+        stored = self._at.documents.get(f"alerts/{alert.key}")
+        if stored is None or (event is not None and stored.data.get("event") == event):
+            return
+        with suppress(Conflict, TypeError, ValueError):
+            times = int(stored.data.get("times", 1)) + 1
+            data = {**stored.data, "times": times, "last_at": alert.at, "event": event}
+            self._at.documents.replace(stored, data)
+
+    def tell_directly(self, alerts: Sequence[Alert], *, seconds: float) -> frozenset[str]:
+        """Deliver without the store, which cannot be used: over both channels, each alert once in
+        the life of this office. Never raises.
+        """
+        fresh = [alert for alert in alerts if alert.key not in self._told_directly]
+        if not fresh:
+            return frozenset()
+        until = time.monotonic() + seconds
+        told = self._at.channel.deliver(fresh, deadline_ms=int((until - seconds / 2) * 1000)).told
+        loud = [alert for alert in fresh if alert.level is Level.CRITICAL]
+        if loud and self._at.second is not None:
+            left = self._at.second.tell(loud, deadline_ms=int(until * 1000))
+            told |= frozenset(alert.key for alert in loud) if left else frozenset()
+        self._told_directly.update(dict.fromkeys(told))
+        return told
+
+    def deliver_due(self, *, seconds: float, only: Level | None = None) -> Told:
+        """Deliver what is due, for at most so many seconds; `only` what has this level.
+
+        Raises `Unavailable`, or another `BotError`, where the store cannot be used.
+        """
+        until = time.monotonic() + max(0.0, seconds)
+        whole = Told()
+        while True:
+            lease = self._take_lease(until)
+            if lease is None:
+                return replace(whole, is_busy=not whole.told)
+            try:
+                done = _Round(self._at, lease, until=until, only=only).run()
+            except LeaseLost:
+                return whole
+            whole = replace(done, told=whole.told + done.told, dead=whole.dead + done.dead)
+            if time.monotonic() >= until or not self._has_more(done):
+                return whole
+
+    def _has_more(self, done: Told) -> bool:
+        """Whether somebody stored an alert while this office was at work, and found it so."""
+        found = self._at.documents.query(
+            "alerts", field="waiting_for", value=self._at.settings.id, limit=done.waiting + 1
+        )
+        return len(found) > done.waiting
+
+    def _take_lease(self, until: float) -> Lease | None:
+        path = f"offices/{self._at.settings.id}"
+        stored = self._at.documents.get(path)
+        if stored is not None and not isinstance(stored.data.get("lease"), dict):
+            stored = self._at.documents.replace(stored, {"lease": leases.unheld(fence=0)})
+        left_ms = max(0, int((until - time.monotonic()) * 1000))
+        return leases.take(
+            self._at.documents,
+            path,
+            stored,
+            changes={},
+            now_ms=self._at.clock.now_ms(),
+            lease_ms=min(left_ms + _LEASE_MARGIN_MS, _LONGEST_LEASE_MS),
+            longest_ms=_LONGEST_LEASE_MS,
+        )
+
+
+class _Round:
+    """One delivery under the lease."""
+
+    def __init__(self, at: "_Place", lease: Lease, *, until: float, only: Level | None) -> None:
+        self._at, self._lease, self._until, self._only = at, lease, until, only
+        self._memory: OfficeMemory = read_memory(lease.data)
+        self._told, self._dead, self._wait_seconds = 0, 0, 0.0
+
+    def run(self) -> Told:
+        """Tell what is due, note it, give the lease back."""
+        try:
+            left = self._tell_second(self._tell_all(self._waiting()))
+        finally:
+            with suppress(LeaseLost, BotError):
+                leases.release(self._at.documents, self._lease, self._memory.stored())
+        return Told(
+            told=self._told,
+            waiting=len(left),
+            dead=self._dead,
+            is_banned=self._wait_seconds > BAN_SECONDS,
+        )
+
+    def _waiting(self) -> list[AlertRecord]:
+        found = self._at.documents.query(
+            "alerts", field="waiting_for", value=self._at.settings.id, limit=MOST_WAITING
+        )
+        records, damaged = readable(found)
+        self._commit(
+            dead_writes(
+                damaged, at=self._at.clock.now_ms(), why="there is no alert in this document"
+            )
+        )
+        if self._only is None:
+            return records
+        return [one for one in records if one.alert.level is self._only]
+
+    def _tell_all(self, waiting: Sequence[AlertRecord]) -> list[AlertRecord]:
+        """Tell what is due; what waits on, as it is stored now."""
+        left = {one.alert.key: one for one in waiting}
+        due = parcels(
+            [one for one in waiting if not one.is_done],
+            self._memory,
+            now_ms=self._at.clock.now_ms(),
+            settings=self._at.settings,
+        )
+        for parcel in due:
+            if time.monotonic() >= self._until or self._is_lost():
+                break
+            done = self._at.channel.deliver(
+                parcel.shown,
+                deadline_ms=int(self._until * 1000),
+                edits=parcel.edits,
+                pictures=parcel.pictures,
+            )
+            self._wait_seconds = max(self._wait_seconds, done.wait_seconds)
+            self._note(parcel, done, left)
+            if done.wait_seconds > 0:
+                break
+        return list(left.values())
+
+    def _is_lost(self) -> bool:
+        """Whether our time is over: another office may be at work."""
+        return self._at.clock.now_ms() >= self._lease.expires_at
+
+    def _note(self, parcel: Parcel, done: Delivered, left: dict[str, AlertRecord]) -> None:
+        """Write down what came of a parcel."""
+        now_ms = self._at.clock.now_ms()
+        by = parcel.by or self._at.channel.name
+        noted = []
+        for one, key in parcel.tellers():
+            if key in done.told:
+                noted.append(one.noted(sent_at=now_ms, told_by=by))
+                self._told += 1
+            elif key in done.refused:
+                noted.append(one.noted(dead_at=now_ms, dead_why=done.refused[key]))
+                self._dead += 1
+        for alert in parcel.shown:
+            if alert.key in done.told:
+                message = done.messages.get(alert.key, "")
+                self._memory = self._memory.noted(alert, message, at=now_ms)
+                if alert.level is not Level.CRITICAL:
+                    self._memory = replace(self._memory, quiet_told_at=now_ms)
+        self._store(noted, left)
+
+    def _store(self, noted: Sequence[AlertRecord], left: dict[str, AlertRecord]) -> None:
+        """Store records as they are now; one for which nothing is left to do waits no longer."""
+        writes = []
+        for one in noted:
+            if one.is_done and (self._at.second is None or one.second_at or not one.is_critical):
+                one = one.noted(waiting_for=None)  # noqa: PLW2901 - the same, and it is over
+                left.pop(one.alert.key, None)
+            else:
+                left[one.alert.key] = one
+            writes.append(Write(kind="put", path=one.document.path, data=one.document.data))
+        self._commit(writes)
+
+    def _tell_second(self, waiting: Sequence[AlertRecord]) -> list[AlertRecord]:
+        """Let the second channel name what is critical, and what waits besides while the first one
+        shuts us out; what waits on.
+        """
+        left = {one.alert.key: one for one in waiting}
+        now_ms, second = self._at.clock.now_ms(), self._at.second
+        shut_out = self._wait_seconds > BAN_SECONDS
+        named = [one for one in waiting if not one.second_at and (one.is_critical or shut_out)]
+        spacing_ms = int(self._at.settings.telling.second_spacing_seconds * 1000)
+        is_early = 0 <= now_ms - self._memory.second_told_at < spacing_ms
+        if second is None or not named or is_early or self._is_lost():
+            return list(waiting)
+        named.sort(key=lambda one: (not one.is_critical, one.alert.at))
+        deadline_ms = int(self._until * 1000)
+        if second.tell([one.alert for one in named], deadline_ms=deadline_ms):
+            self._memory = replace(self._memory, second_told_at=now_ms)
+            self._store([one.noted(second_at=now_ms) for one in named], left)
+        return list(left.values())
+
+    def _commit(self, writes: Sequence[Write]) -> None:
+        for start in range(0, len(writes), MOST_WRITES):
+            self._at.documents.commit(writes[start : start + MOST_WRITES])

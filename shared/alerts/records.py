@@ -1,0 +1,154 @@
+"""An alert from its birth to its delivery is one document, `alerts/{key}`.
+
+    bot, alert, shown      whose it is, what it says, and in which order its fields are shown
+    thread                 what lasts: the alerts of one condition share it
+    waiting_for            the bot, until a channel took it; None where the day's digest tells it
+    digest_for             the bot, until a digest told it; None where it is told at once
+    times, last_at         how often it was noticed, and when last
+    sent_at, told_by       when it was told, and by what: discord, log, a summary, a digest
+    second_at              when the second channel named it
+    dead_at, dead_why      that no channel ever takes it
+    picture                a PNG that goes with it, in base64
+
+Whoever notices something writes the record in the batch of what it did; the office delivers it.
+"""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from shared.core.logs import log
+from shared.core.settings import Settings
+from shared.core.types import Alert, Level
+from shared.stores.ports import Document, Write
+
+AT_ONCE = frozenset({"audit", "all_clear", "digest", "summary"})
+"""Kinds that are told at once although nothing is wrong."""
+POSITIONS = frozenset({"entry_filled", "position_closed"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRecord:
+    """What is stored of an alert, read."""
+
+    document: Document
+    alert: Alert
+    times: int
+    last_at: int
+    picture: bytes | None = None
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether a person has to act at once."""
+        return self.alert.level is Level.CRITICAL
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the first channel took it, or will never."""
+        return any(self.document.data.get(name) for name in ("sent_at", "dead_at"))
+
+    @property
+    def second_at(self) -> int | None:
+        """When the second channel named it."""
+        found = self.document.data.get("second_at")
+        return found if isinstance(found, int) else None
+
+    def noted(self, **changes: Any) -> "AlertRecord":
+        """The same with what became of it."""
+        document = replace(self.document, data={**self.document.data, **changes})
+        return replace(self, document=document)
+
+
+def is_for_the_digest(alert: Alert, settings: Settings) -> bool:
+    """Whether it can wait for the day's digest.
+
+    >>> from shared.core.settings import load_settings
+    >>> alert = Alert(key="a", level=Level.INFO, kind="resumed", title="Resumed.", at=0)
+    >>> is_for_the_digest(alert, load_settings({}))
+    True
+    """
+    if alert.level is not Level.INFO or alert.kind in AT_ONCE:
+        return False
+    return alert.kind not in POSITIONS or not settings.telling.positions_at_once
+
+
+def record_write(alert: Alert, settings: Settings, *, picture: bytes | None = None) -> Write:
+    """A new alert, as one write of a batch.
+
+    >>> from shared.core.settings import load_settings
+    >>> alert = Alert(key="default:halt", level=Level.CRITICAL, kind="halt", title="Halted.", at=0)
+    >>> record_write(alert, load_settings({})).data["waiting_for"]
+    'default'
+    """
+    later = is_for_the_digest(alert, settings)
+    data = {
+        "bot": settings.id,
+        "waiting_for": None if later else settings.id,
+        "digest_for": settings.id if later else None,
+        "alert": msgspec.to_builtins(alert),
+        "shown": list(alert.fields),
+        "times": 1,
+        "last_at": alert.at,
+    }
+    if picture is not None:
+        data["picture"] = base64.b64encode(picture).decode()
+    return Write(kind="put", path=f"alerts/{alert.key}", data=data)
+
+
+def read_record(document: Document) -> AlertRecord:
+    """A stored alert; one of before the order was kept shows its fields as they come.
+
+    Raises:
+        KeyError, TypeError, ValueError, msgspec.ValidationError: There is no alert in it.
+    """
+    data = document.data
+    alert = msgspec.convert(data["alert"], Alert)
+    shown = [name for name in data.get("shown") or () if name in alert.fields]
+    picture = data.get("picture")
+    return AlertRecord(
+        document=document,
+        alert=replace(alert, fields={name: alert.fields[name] for name in [*shown, *alert.fields]}),
+        times=int(data.get("times", 1)),
+        last_at=int(data.get("last_at", alert.at)),
+        picture=base64.b64decode(picture) if picture else None,
+    )
+
+
+def readable(documents: Iterable[Document]) -> tuple[list[AlertRecord], list[Document]]:
+    """The alerts among documents, and those in which there is none: one of these must not keep all
+    others waiting.
+    """
+    records: list[AlertRecord] = []
+    damaged: list[Document] = []
+    for document in documents:
+        try:
+            records.append(read_record(document))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            log(
+                "alerts.damaged",
+                severity="ERROR",
+                document=document.path,
+                error=f"{type(error).__name__}: {error}",
+            )
+            damaged.append(document)
+    return records, damaged
+
+
+def dead_writes(documents: Sequence[Document], *, at: int, why: str) -> list[Write]:
+    """That nothing will ever take these. One that is no mapping stays as it is: nothing of it could
+    be kept.
+    """
+    gone = {"waiting_for": None, "digest_for": None, "dead_at": at, "dead_why": why}
+    return [
+        Write(kind="put", path=document.path, data={**document.data, **gone})
+        for document in documents
+        if isinstance(document.data, Mapping)
+    ]
+
+
+def as_stored(write: Write) -> Document:
+    """A document as a batch has just stored it."""
+    return Document(path=write.path, data=write.data or {}, version="")
