@@ -227,15 +227,15 @@ def outlet_for(
     """How alerts get on their way: by the topic that the settings name, with the channels behind it
     for what is critical; else over the channels themselves.
     """
-    from shared.alerts.outlets import Here, Topic
+    from shared.alerts.outlets import LocalOutlet, TopicOutlet
 
     office = office_for(settings, environ, documents, clock)
     if not settings.alerts.startswith("pubsub://"):
-        return Here(office)
+        return LocalOutlet(office)
     from shared.alerts.pubsub import PubSubSink
 
     topic = PubSubSink(settings.alerts, settings, emulator=environ.get("PUBSUB_EMULATOR_HOST", ""))
-    return Topic(topic, office if _webhooks(environ)[Level.CRITICAL] else None)
+    return TopicOutlet(topic, office if _webhooks(environ)[Level.CRITICAL] else None)
 
 
 def _webhooks(environ: Mapping[str, str]) -> Mapping[Level, str]:
@@ -251,12 +251,12 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
     clock, bucket, documents = clock_for(settings), bucket_for(settings), documents_for(settings)
     outlet = outlet_for(settings, environ, documents, clock)
     if dry_run:
-        from shared.alerts.outlets import Logged
+        from shared.alerts.outlets import LogOutlet
 
         documents, bucket, outlet = (
             _copy_documents(documents, settings),
             _Unwritten(bucket),
-            Logged(log),
+            LogOutlet(log),
         )
     feed = feed_for(settings, clock, bucket)
     return Ports(
@@ -320,9 +320,9 @@ def retrain_place(
     key = signing_key(settings, environ)
     trials = documents if dry_run else None
     if dry_run:
-        from shared.alerts.outlets import Logged
+        from shared.alerts.outlets import LogOutlet
 
-        documents, bucket, outlet = _copy_to_learn(documents), _Unwritten(bucket), Logged(log)
+        documents, bucket, outlet = _copy_to_learn(documents), _Unwritten(bucket), LogOutlet(log)
     if history is None:
         feed = feed_for(settings, clock, bucket) if fetch else None
         history = ArchiveHistory(archive=CandleArchive(bucket), feed=feed)

@@ -63,7 +63,7 @@ class RetrainPorts:
     and `public_keys` are those that a tick trusts. `trials` holds the trial log; None: `documents`
     does.
 
-    >>> from shared.alerts.outlets import Logged
+    >>> from shared.alerts.outlets import LogOutlet
     >>> from shared.core.clock import SystemClock
     >>> from shared.core.settings import load_settings
     >>> from shared.market.archive import CandleArchive
@@ -74,7 +74,7 @@ class RetrainPorts:
     ...     bucket=MemoryBucket(),
     ...     clock=SystemClock(),
     ...     history=ArchiveHistory(archive=CandleArchive(MemoryBucket())),
-    ...     outlet=Logged(),
+    ...     outlet=LogOutlet(),
     ...     signing_key=lambda: "0" * 64,
     ...     public_keys=(),
     ...     commit="0" * 40,

@@ -31,7 +31,7 @@ class Retrains:
     """Everything that a shell (the command, the function) can ask.
 
     >>> from models.retrain.place import ArchiveHistory
-    >>> from shared.alerts.outlets import Logged
+    >>> from shared.alerts.outlets import LogOutlet
     >>> from shared.core.clock import SystemClock
     >>> from shared.core.settings import load_settings
     >>> from shared.market.archive import CandleArchive
@@ -42,7 +42,7 @@ class Retrains:
     ...     bucket=MemoryBucket(),
     ...     clock=SystemClock(),
     ...     history=ArchiveHistory(archive=CandleArchive(MemoryBucket())),
-    ...     outlet=Logged(),
+    ...     outlet=LogOutlet(),
     ...     signing_key=lambda: "0" * 64,
     ...     public_keys=(),
     ...     commit="0" * 40,

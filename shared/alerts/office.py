@@ -20,20 +20,29 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shared.alerts.ports import Channel, Delivered, SecondChannel
-from shared.alerts.records import AlertRecord, dead_writes, readable, record_write
-from shared.alerts.storms import OfficeMemory, Parcel, parcels, read_memory
+from shared.alerts.records import (
+    WAITS_FOR_NOBODY,
+    AlertRecord,
+    dead_writes,
+    readable,
+    record_write,
+)
+from shared.alerts.storms import OfficeMemory, Parcel, is_quiet_due, parcels, read_memory
 from shared.core.clock import Clock
 from shared.core.errors import AlreadyExists, BotError, Conflict, LeaseLost
+from shared.core.logs import log
 from shared.core.settings import Settings
 from shared.core.types import Alert, Level
 from shared.stores import lease as leases
 from shared.stores.lease import Lease
-from shared.stores.ports import DocumentStore, Write
+from shared.stores.ports import Document, DocumentStore, Write
 
 BAN_SECONDS = 600.0
 """A channel that wants to be left alone for longer than this is as good as none."""
 MOST_WAITING = 20_000
 """So many are looked at in one delivery: what a storm of a day brings."""
+MOST_NAMED = 100
+"""So many that are not critical the second channel names while the first one shuts us out."""
 MOST_WRITES = 400
 _LEASE_MARGIN_MS = 5_000
 _LONGEST_LEASE_MS = 900_000
@@ -46,7 +55,8 @@ class Told:
     Attributes:
         is_busy: Another office was at work, and nothing was done here.
         told: How many alerts reached the first channel.
-        waiting: How many wait on.
+        waiting: How many wait on, of what was looked at.
+        loud: How many of these are critical.
         dead: How many no channel will ever take.
         is_banned: The first channel shuts us out.
     """
@@ -54,6 +64,7 @@ class Told:
     is_busy: bool = False
     told: int = 0
     waiting: int = 0
+    loud: int = 0
     dead: int = 0
     is_banned: bool = False
 
@@ -154,38 +165,55 @@ class Office:
     def deliver_due(self, *, seconds: float, only: Level | None = None) -> Told:
         """Deliver what is due, for at most so many seconds; `only` what has this level.
 
+        What is not critical is not even looked at before its time has come, so that a storm of it
+        costs a read an alert.
+
         Raises `Unavailable`, or another `BotError`, where the store cannot be used.
         """
         until = time.monotonic() + max(0.0, seconds)
         whole = Told()
         while True:
-            lease = self._take_lease(until)
+            stored = self._office_document()
+            quiet = only is None and self._is_quiet_due(stored)
+            if not quiet and not self._has_loud(0):
+                return whole
+            lease = self._take_lease(stored, until)
             if lease is None:
                 return replace(whole, is_busy=not whole.told)
             try:
-                done = _Round(self._at, lease, until=until, only=only).run()
+                done = _Round(self._at, lease, until=until, quiet=quiet).run()
             except LeaseLost:
                 return whole
             whole = replace(done, told=whole.told + done.told, dead=whole.dead + done.dead)
-            if time.monotonic() >= until or not self._has_more(done):
+            if time.monotonic() >= until or not self._has_loud(done.loud):
                 return whole
 
-    def _has_more(self, done: Told) -> bool:
-        """Whether somebody stored an alert while this office was at work, and found it so."""
-        found = self._at.documents.query(
-            "alerts", field="waiting_for", value=self._at.settings.id, limit=done.waiting + 1
-        )
-        return len(found) > done.waiting
-
-    def _take_lease(self, until: float) -> Lease | None:
+    def _office_document(self) -> Document | None:
         path = f"offices/{self._at.settings.id}"
         stored = self._at.documents.get(path)
-        if stored is not None and not isinstance(stored.data.get("lease"), dict):
-            stored = self._at.documents.replace(stored, {"lease": leases.unheld(fence=0)})
+        if stored is None or isinstance(stored.data.get("lease"), dict):
+            return stored
+        log("alerts.damaged", severity="ERROR", document=path, error="it holds no lease")
+        return self._at.documents.replace(stored, {"lease": leases.unheld(fence=0)})
+
+    def _is_quiet_due(self, stored: Document | None) -> bool:
+        memory = read_memory({} if stored is None else stored.data)
+        return is_quiet_due(memory, now_ms=self._at.clock.now_ms(), settings=self._at.settings)
+
+    def _has_loud(self, known: int) -> bool:
+        """Whether more critical alerts wait than these: somebody may have stored one while this
+        office was at work, and found it so.
+        """
+        found = self._at.documents.query(
+            "alerts", field="loud_for", value=self._at.settings.id, limit=known + 1
+        )
+        return len(found) > known
+
+    def _take_lease(self, stored: Document | None, until: float) -> Lease | None:
         left_ms = max(0, int((until - time.monotonic()) * 1000))
         return leases.take(
             self._at.documents,
-            path,
+            f"offices/{self._at.settings.id}",
             stored,
             changes={},
             now_ms=self._at.clock.now_ms(),
@@ -197,38 +225,44 @@ class Office:
 class _Round:
     """One delivery under the lease."""
 
-    def __init__(self, at: "_Place", lease: Lease, *, until: float, only: Level | None) -> None:
-        self._at, self._lease, self._until, self._only = at, lease, until, only
+    def __init__(self, at: "_Place", lease: Lease, *, until: float, quiet: bool) -> None:
+        self._at, self._lease, self._until, self._quiet = at, lease, until, quiet
         self._memory: OfficeMemory = read_memory(lease.data)
         self._told, self._dead, self._wait_seconds = 0, 0, 0.0
 
     def run(self) -> Told:
         """Tell what is due, note it, give the lease back."""
         try:
-            left = self._tell_second(self._tell_all(self._waiting()))
+            field = "waiting_for" if self._quiet else "loud_for"
+            left = self._tell_all(self._waiting(field, MOST_WAITING))
+            if self._is_shut_out and not self._quiet:
+                others = self._waiting("waiting_for", MOST_NAMED)
+                known = {one.alert.key for one in left}
+                left += [one for one in others if one.alert.key not in known]
+            left = self._tell_second(left)
         finally:
             with suppress(LeaseLost, BotError):
                 leases.release(self._at.documents, self._lease, self._memory.stored())
         return Told(
             told=self._told,
             waiting=len(left),
+            loud=sum(one.is_critical for one in left),
             dead=self._dead,
-            is_banned=self._wait_seconds > BAN_SECONDS,
+            is_banned=self._is_shut_out,
         )
 
-    def _waiting(self) -> list[AlertRecord]:
+    @property
+    def _is_shut_out(self) -> bool:
+        return self._wait_seconds > BAN_SECONDS
+
+    def _waiting(self, field: str, most: int) -> list[AlertRecord]:
         found = self._at.documents.query(
-            "alerts", field="waiting_for", value=self._at.settings.id, limit=MOST_WAITING
+            "alerts", field=field, value=self._at.settings.id, limit=most
         )
         records, damaged = readable(found)
-        self._commit(
-            dead_writes(
-                damaged, at=self._at.clock.now_ms(), why="there is no alert in this document"
-            )
-        )
-        if self._only is None:
-            return records
-        return [one for one in records if one.alert.level is self._only]
+        why = "there is no alert in this document"
+        self._commit(dead_writes(damaged, at=self._at.clock.now_ms(), why=why))
+        return records
 
     def _tell_all(self, waiting: Sequence[AlertRecord]) -> list[AlertRecord]:
         """Tell what is due; what waits on, as it is stored now."""
@@ -239,7 +273,10 @@ class _Round:
             now_ms=self._at.clock.now_ms(),
             settings=self._at.settings,
         )
+        closed: set[Level] = set()
         for parcel in due:
+            if parcel.shown[0].level in closed:
+                continue
             if time.monotonic() >= self._until or self._is_lost():
                 break
             done = self._at.channel.deliver(
@@ -250,8 +287,8 @@ class _Round:
             )
             self._wait_seconds = max(self._wait_seconds, done.wait_seconds)
             self._note(parcel, done, left)
-            if done.wait_seconds > 0:
-                break
+            if done.wait_seconds > 0:  # each level may have a webhook of its own
+                closed.add(parcel.shown[0].level)
         return list(left.values())
 
     def _is_lost(self) -> bool:
@@ -283,7 +320,7 @@ class _Round:
         writes = []
         for one in noted:
             if one.is_done and (self._at.second is None or one.second_at or not one.is_critical):
-                one = one.noted(waiting_for=None)  # noqa: PLW2901 - the same, and it is over
+                one = one.noted(**WAITS_FOR_NOBODY)  # noqa: PLW2901 - the same, and it is over
                 left.pop(one.alert.key, None)
             else:
                 left[one.alert.key] = one
@@ -296,7 +333,7 @@ class _Round:
         """
         left = {one.alert.key: one for one in waiting}
         now_ms, second = self._at.clock.now_ms(), self._at.second
-        shut_out = self._wait_seconds > BAN_SECONDS
+        shut_out = self._is_shut_out
         named = [one for one in waiting if not one.second_at and (one.is_critical or shut_out)]
         spacing_ms = int(self._at.settings.telling.second_spacing_seconds * 1000)
         is_early = 0 <= now_ms - self._memory.second_told_at < spacing_ms

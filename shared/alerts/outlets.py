@@ -41,7 +41,7 @@ class Outlet(Protocol):
         ...
 
 
-class Here:
+class LocalOutlet:
     """Delivers where it is.
 
     >>> from shared.alerts.discord import LogSink
@@ -49,7 +49,7 @@ class Here:
     >>> from shared.core.settings import load_settings
     >>> from shared.stores.memory import MemoryDocuments
     >>> settings, silent = load_settings({}), LogSink(lambda *_, **__: None)
-    >>> outlet = Here(Office(MemoryDocuments(), settings, SystemClock(), silent))
+    >>> outlet = LocalOutlet(Office(MemoryDocuments(), settings, SystemClock(), silent))
     >>> halt = Alert(key="halt~1", level=Level.CRITICAL, kind="halt", title="Halted.", at=0)
     >>> outlet.tell_directly([halt], seconds=5.0)
     frozenset({'halt~1'})
@@ -60,7 +60,7 @@ class Here:
         self._office = office
 
     def __repr__(self) -> str:
-        return f"Here({self._office!r})"
+        return f"LocalOutlet({self._office!r})"
 
     def pass_on(
         self,
@@ -89,11 +89,11 @@ class Here:
             return frozenset()
 
 
-class Logged:
+class LogOutlet:
     """Writes alerts into the log and leaves what is stored alone: for whoever writes nothing.
 
     >>> halt = Alert(key="halt~1", level=Level.CRITICAL, kind="halt", title="Halted.", at=0)
-    >>> Logged(write=lambda *_, **__: None).tell_directly([halt], seconds=5.0)
+    >>> LogOutlet(write=lambda *_, **__: None).tell_directly([halt], seconds=5.0)
     frozenset({'halt~1'})
     """
 
@@ -117,7 +117,7 @@ class Logged:
         return self._sink.send(alerts)
 
 
-class Topic:
+class TopicOutlet:
     """Hands alerts to a topic; what is critical goes straight to the channels where it is down.
 
     An alert waits in its record until the topic's function has told it, so that one which the topic
@@ -130,7 +130,7 @@ class Topic:
         self._topic, self._office, self._write = topic, office, write
 
     def __repr__(self) -> str:
-        return f"Topic({self._topic!r}, {self._office!r})"
+        return f"TopicOutlet({self._topic!r}, {self._office!r})"
 
     def pass_on(
         self,
@@ -159,7 +159,7 @@ class Topic:
         left = [one for one in alerts if one.level is Level.CRITICAL and one.key not in sent]
         if not left or self._office is None:
             return sent
-        return sent | Here(self._office).tell_directly(left, seconds=until - monotonic())
+        return sent | LocalOutlet(self._office).tell_directly(left, seconds=until - monotonic())
 
     def _publish(self, alerts: Sequence[Alert], *, seconds: float) -> frozenset[str]:
         if not alerts:

@@ -3,6 +3,7 @@
     bot, alert, shown      whose it is, what it says, and in which order its fields are shown
     thread                 what lasts: the alerts of one condition share it
     waiting_for            the bot, until a channel took it; None where the day's digest tells it
+    loud_for               the same, where it is critical
     digest_for             the bot, until a digest told it; None where it is told at once
     times, last_at         how often it was noticed, and when last
     sent_at, told_by       when it was told, and by what: discord, log, a summary, a digest
@@ -27,6 +28,7 @@ from shared.stores.ports import Document, Write
 
 AT_ONCE = frozenset({"audit", "all_clear", "digest", "summary"})
 """Kinds that are told at once although nothing is wrong."""
+WAITS_FOR_NOBODY: Mapping[str, Any] = {"waiting_for": None, "loud_for": None, "digest_for": None}
 POSITIONS = frozenset({"entry_filled", "position_closed"})
 
 
@@ -87,6 +89,7 @@ def record_write(alert: Alert, settings: Settings, *, picture: bytes | None = No
     data = {
         "bot": settings.id,
         "waiting_for": None if later else settings.id,
+        "loud_for": settings.id if alert.level is Level.CRITICAL else None,
         "digest_for": settings.id if later else None,
         "alert": msgspec.to_builtins(alert),
         "shown": list(alert.fields),
@@ -141,9 +144,9 @@ def dead_writes(documents: Sequence[Document], *, at: int, why: str) -> list[Wri
     """That nothing will ever take these. One that is no mapping stays as it is: nothing of it could
     be kept.
     """
-    gone = {"waiting_for": None, "digest_for": None, "dead_at": at, "dead_why": why}
+    gone = {"dead_at": at, "dead_why": why}
     return [
-        Write(kind="put", path=document.path, data={**document.data, **gone})
+        Write(kind="put", path=document.path, data={**document.data, **WAITS_FOR_NOBODY, **gone})
         for document in documents
         if isinstance(document.data, Mapping)
     ]

@@ -127,6 +127,14 @@ class Parcel:
             yield one, self.shown[0].key if self.by else one.alert.key
 
 
+def is_quiet_due(memory: OfficeMemory, *, now_ms: int, settings: Settings) -> bool:
+    """Whether what is not critical may be told again. A time of the future was written by a clock
+    that was wrong.
+    """
+    spacing_ms = int(settings.telling.spacing_seconds * 1000)
+    return not 0 <= now_ms - memory.quiet_told_at < spacing_ms
+
+
 def parcels(
     waiting: Sequence[AlertRecord], memory: OfficeMemory, *, now_ms: int, settings: Settings
 ) -> list[Parcel]:
@@ -143,9 +151,7 @@ def parcels(
     found = [_as_itself([one], memory, now_ms) for one in loud[:MOST_SINGLE_CRITICAL]]
     if rest := loud[MOST_SINGLE_CRITICAL:]:
         found.append(_summary(rest, settings, now_ms))
-    spacing_ms = int(settings.telling.spacing_seconds * 1000)
-    # A time of the future was written by a clock that was wrong.
-    if quiet and not 0 <= now_ms - memory.quiet_told_at < spacing_ms:
+    if quiet and is_quiet_due(memory, now_ms=now_ms, settings=settings):
         if len(quiet) > settings.telling.singles:
             found.append(_summary(quiet, settings, now_ms))
         else:

@@ -80,7 +80,7 @@ BREAKS = {
     "fetch, in an unforeseen way": ("feed", "fetch", ZeroDivisionError("surprise"), 1),
     "the second settlement": ("exchange", "reconcile", Unavailable("no candles"), 2),
     "the model": ("champions", "load_champion", ValueError("surprise"), 1),
-    "the outbox": ("sink", "send", RuntimeError("surprise"), 1),
+    "the outbox": ("outlet", "pass_on", RuntimeError("surprise"), 1),
     "the save": (
         "documents",
         "commit",
@@ -139,7 +139,7 @@ KILLS = [
     ("documents", "commit", "after", 1),  # the intent is written, or saved and nothing told
     ("documents", "commit", "before", 2),  # all done, nothing saved
     ("documents", "commit", "after", 2),  # saved, nothing told
-    ("sink", "send", "after", 1),  # told, not marked
+    ("outlet", "pass_on", "after", 1),  # told
 ]
 
 

@@ -1,4 +1,4 @@
-"""What every sink of alerts must do. Adapters: the log, Discord, Pub/Sub, and one behind another.
+"""What every sink of alerts must do. Adapters: the log, Discord, Pub/Sub.
 
 A case knows what arrived (`keys`), and can take the place away (`down`) where there is one.
 """
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from shared.alerts.fallback import FallbackSink
 
 from shared.alerts.discord import DiscordSink, LogSink
 from shared.alerts.pubsub import PubSubSink
@@ -92,23 +91,7 @@ def _pubsub(request) -> Iterator[Case]:
         )
 
 
-@contextlib.contextmanager
-def _fallback(request) -> Iterator[Case]:
-    """A topic that is down, and Discord behind it: for what is critical."""
-    with _discord(request) as behind:
-        first = PubSubSink(
-            "pubsub://my-project/alerts", SETTINGS, emulator=_free_address(), write=Lines()
-        )
-        assert behind.down is not None
-        yield Case(
-            sink=FallbackSink(first, behind.sink),
-            texts=behind.texts,
-            down=lambda: FallbackSink(first, behind.down()),
-            lines=behind.lines,
-        )
-
-
-CASES = {"log": _log, "discord": _discord, "pubsub": _pubsub, "fallback": _fallback}
+CASES = {"log": _log, "discord": _discord, "pubsub": _pubsub}
 PLACED = sorted(CASES.keys() - {"log"})
 """Those whose alerts go somewhere else."""
 

@@ -410,27 +410,6 @@ def test_a_refused_close_is_followed_by_its_stop_in_the_same_tick(tmp_path, acco
         assert report.status is TickStatus.DONE
 
 
-def test_an_alert_that_nobody_took_for_a_day_waits_no_longer(scene) -> None:
-    ports = scene.ports()
-    deaf = replace(ports, sink=Changed(ports.sink, send=lambda *_, **__: frozenset()))
-    for key, at in (("old", NOW - DAY - 1), ("new", NOW - 1)):
-        alert = {
-            "key": f"default:{key}",
-            "level": "info",
-            "kind": "x",
-            "title": "x",
-            "at": at,
-            "fields": {},
-        }
-        ports.documents.create(
-            f"alerts/default:{key}", {"bot": "default", "waiting_for": "default", "alert": alert}
-        )
-    scene.tick(NOW, deaf)
-    old, new = (ports.documents.get(f"alerts/default:{key}").data for key in ("old", "new"))
-    assert (old["waiting_for"], "given_up_at" in old) == (None, True)
-    assert new["waiting_for"] == "default"
-
-
 def test_on_spot_a_resting_sale_makes_room_for_the_stop(tmp_path) -> None:
     with world(tmp_path / "home", extra={"BOT_ACCOUNT": "spot"}) as scene:
         ports, _ = entered(scene.with_model())

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from shared.alerts.discord import Answer, post_by_requests
+from shared.alerts.discord import Answer, Letter, post_by_requests
 from shared.core import settings as configuration
 from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import Unavailable
@@ -129,7 +129,7 @@ def test_a_webhook_whose_head_trickles_is_left_in_time() -> None:
         ending_in(ALLOWED_SECONDS),
         pytest.raises(Unavailable, match="did not answer"),
     ):
-        post_by_requests(f"{url}/a", b"{}", ALLOWED_SECONDS)
+        post_by_requests(f"{url}/a", Letter(body=b"{}"), ALLOWED_SECONDS)
 
 
 def test_a_webhook_that_asks_for_patience_in_a_trickling_body_is_heard() -> None:
@@ -137,7 +137,7 @@ def test_a_webhook_that_asks_for_patience_in_a_trickling_body_is_heard() -> None
         trickling(whole=True, status=429, more="Retry-After: 7\r\n") as url,
         ending_in(ALLOWED_SECONDS),
     ):
-        answer = post_by_requests(f"{url}/a", b"{}", ALLOWED_SECONDS)
+        answer = post_by_requests(f"{url}/a", Letter(body=b"{}"), ALLOWED_SECONDS)
     assert answer == Answer(status=429, retry_after_seconds=7.0)
 
 

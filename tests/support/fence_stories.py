@@ -39,7 +39,7 @@ from tests.support.account_stories import T0, market
 from tests.support.fixed_clock import FixedClock
 from tests.support.invariants import Violation, insist
 from tests.support.signals import signal_of
-from tests.support.tick_stories import INTERVAL, ArrayFeed, Deaf, NoModel, Script
+from tests.support.tick_stories import INTERVAL, ArrayFeed, Deaf, NoModel, Script, outlet_of
 
 FIRST, LAST = 6, 26
 """The ticks of a story, by their number."""
@@ -162,7 +162,9 @@ class FenceStory:
             feed=feed,
             exchange=gated("exchange", exchange),
             champions=NoModel(),  # type: ignore[arg-type]
-            sink=gated("sink", Deaf()),
+            outlet=outlet_of(
+                gated("documents", documents), self.settings, self.clock, gated("channel", Deaf())
+            ),
         )
 
     def tick(self, number: int, ports: Ports | None = None, *, late_ms: int = 0) -> TickReport:

@@ -16,7 +16,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from shared.alerts.office import Office
+from shared.alerts.outlets import LocalOutlet, Outlet
+from shared.alerts.ports import Channel, Delivered
 from shared.core import settings as configuration
+from shared.core.clock import Clock
 from shared.core.errors import StoreBroken
 from shared.core.settings import Settings
 from shared.core.types import (
@@ -40,6 +44,7 @@ from shared.exchanges.paper.exchange import PaperExchange, decode_account
 from shared.market.candles import aggregate
 from shared.market.path import book_at, price_at
 from shared.stores.memory import MemoryDocuments
+from shared.stores.ports import DocumentStore
 from shared.tick.cycle import Ports, run_tick
 from shared.tick.documents import BotDocuments, PaperDocument
 from shared.tick.request import TickRequest
@@ -109,10 +114,19 @@ class NoModel:
 
 
 class Deaf:
-    """An alert sink that takes everything."""
+    """A channel that takes everything."""
 
-    def send(self, alerts: Sequence[Alert], *, deadline_ms: int) -> frozenset[str]:
-        return frozenset(alert.key for alert in alerts)
+    name = "deaf"
+
+    def deliver(self, alerts: Sequence[Alert], **_: Any) -> Delivered:
+        return Delivered(told=frozenset(alert.key for alert in alerts))
+
+
+def outlet_of(
+    documents: DocumentStore, settings: Settings, clock: Clock, channel: Channel
+) -> Outlet:
+    """Alerts on their real way: an office, and this channel of it."""
+    return LocalOutlet(Office(documents, settings, clock, channel))
 
 
 class Script:
@@ -279,7 +293,7 @@ class TickStory:
             feed=self.feed,
             exchange=self.exchange,
             champions=NoModel(),  # type: ignore[arg-type]
-            sink=Deaf(),
+            outlet=outlet_of(self.documents, self.settings, self.clock, Deaf()),
         )
         self.exchange.reconcile(T0)
         self.audit: ReportAudit | None = None

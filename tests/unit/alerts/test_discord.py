@@ -9,7 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from shared.alerts import compose
-from shared.alerts.discord import DiscordSink, LogSink, _patience, _seconds, post_by_requests
+from shared.alerts.discord import (
+    DiscordSink,
+    Letter,
+    LogSink,
+    _patience,
+    _seconds,
+    post_by_requests,
+)
 from shared.core import logs, masking
 from shared.core import settings as configuration
 from shared.core.deadline import Deadline, bind_deadline
@@ -332,7 +339,7 @@ def test_one_bad_alert_does_not_hold_back_the_others(discord):
     assert [line["keys"] for line in lines] == [["bad"]]
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [401, 404, 410])
 def test_a_webhook_that_is_gone_is_asked_once_and_told_as_not_sent(discord, status):
     discord.answers = [{"status": status}]
     lines = Lines()
@@ -375,7 +382,7 @@ def test_the_address_is_in_no_error_no_line_no_repr_and_no_message(discord, capf
     assert send(real, [alert(url=url, token=TOKEN)]) == frozenset()
     logs.log("x", problem=url, again=[TOKEN])
     with pytest.raises(Unavailable) as caught:
-        post_by_requests(url, b"{}", 1.0)
+        post_by_requests(url, Letter(body=b"{}"), 1.0)
     assert str(caught.value) == "Discord did not answer (ConnectionError)"
     assert caught.value.__cause__ is caught.value.__context__ is None
     lines = capfd.readouterr().err

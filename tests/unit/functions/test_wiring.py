@@ -1,11 +1,9 @@
 """Which adapter a setting opens, and what a wrong address is told."""
 
 import pytest
-from shared.alerts.fallback import FallbackSink
 
 from functions import wiring
-from shared.alerts.discord import DiscordSink, LogSink
-from shared.alerts.pubsub import PubSubSink
+from shared.alerts.outlets import TopicOutlet
 from shared.core.clock import SystemClock
 from shared.core.errors import BadSettings
 from shared.stores.google.storage import GoogleBucket
@@ -15,11 +13,9 @@ WEBHOOK = "https://discord.com/api/webhooks/123456/abcdef"
 TOPIC = "pubsub://my-project/alerts"
 
 
-def sink(**environ: str) -> object:
-    from shared.alerts.patience import StoredPatience
-
-    patience = StoredPatience(MemoryDocuments(), SystemClock())
-    return wiring.sink_for(wiring.settings_from(environ), environ, patience=patience)
+def outlet(**environ: str) -> object:
+    settings = wiring.settings_from(environ)
+    return wiring.outlet_for(settings, environ, MemoryDocuments(), SystemClock())
 
 
 @pytest.mark.parametrize(
@@ -31,9 +27,9 @@ def sink(**environ: str) -> object:
     ],
 )
 def test_an_address_of_a_topic_is_taken(address, told) -> None:
-    made = sink(BOT_ALERTS=address)
-    assert isinstance(made, PubSubSink)
-    assert told is None or made.topic == told
+    made = outlet(BOT_ALERTS=address)
+    assert isinstance(made, TopicOutlet)
+    assert told is None or repr(made) == f"TopicOutlet(PubSubSink({told}), None)"
 
 
 @pytest.mark.parametrize(
@@ -58,13 +54,33 @@ def test_an_address_that_names_no_topic_is_refused_with_a_remedy(address) -> Non
 
 
 def test_discord_stands_behind_the_topic_for_what_is_critical_alone() -> None:
-    made = sink(BOT_ALERTS=TOPIC, DISCORD_WEBHOOK_URL=WEBHOOK)
-    assert isinstance(made, FallbackSink)
-    told = "FallbackSink(PubSubSink(projects/my-project/topics/alerts), DiscordSink(critical))"
+    made = outlet(BOT_ALERTS=TOPIC, DISCORD_WEBHOOK_URL=WEBHOOK)
+    told = "TopicOutlet(PubSubSink(projects/my-project/topics/alerts), Office(default, discord))"
     assert repr(made) == told
-    assert isinstance(sink(BOT_ALERTS=TOPIC, DISCORD_WEBHOOK_INFO=WEBHOOK), PubSubSink)
-    assert isinstance(sink(DISCORD_WEBHOOK_URL=WEBHOOK), DiscordSink)
-    assert isinstance(sink(BOT_ALERTS="log", DISCORD_WEBHOOK_URL=WEBHOOK), LogSink)
+    assert repr(outlet(BOT_ALERTS=TOPIC, DISCORD_WEBHOOK_INFO=WEBHOOK)).endswith(", None)")
+    assert repr(outlet(DISCORD_WEBHOOK_URL=WEBHOOK)) == "LocalOutlet(Office(default, discord))"
+    assert (
+        repr(outlet(BOT_ALERTS="log", DISCORD_WEBHOOK_URL=WEBHOOK))
+        == "LocalOutlet(Office(default, log))"
+    )
+
+
+def test_the_second_channel_is_what_is_named_and_on_cloud_run_a_line_of_the_log() -> None:
+    assert wiring.second_for({}) is None
+    assert wiring.second_for({"K_SERVICE": "alerts"}).name == "log line"
+    mail = {"BOT_SECOND_CHANNEL": "smtp://me@mail.test/?from=a@b.test&to=c@d.test"}
+    assert repr(wiring.second_for(mail)) == "Mail(mail.test)"
+    assert wiring.second_for({"BOT_SECOND_CHANNEL": "command:say 'it is down'"}).name == "command"
+    for wrong in (
+        "mail.test",
+        "smtp://mail.test",
+        "command:",
+        "command:'open",
+        "https://x/?from=a&to=b",
+    ):
+        with pytest.raises(BadSettings) as told:
+            wiring.second_for({"BOT_SECOND_CHANNEL": wrong})
+        assert told.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from shared.alerts.office import Office
+from shared.alerts.ports import Delivered
+from shared.alerts.records import as_stored, dead_writes, readable, record_write
 from shared.core import settings as configuration
 from shared.core.types import Alert, Level
 from shared.stores.memory import MemoryDocuments
 from shared.stores.ports import Document
-from shared.tick import filing
-from shared.tick.documents import BotDocuments
+from tests.support.fixed_clock import FixedClock
 
 SETTINGS = configuration.load_settings({})
 ALERT = Alert(
@@ -23,36 +25,31 @@ ALERT = Alert(
 )
 
 
-class Sink:
-    """Takes everything, and keeps it."""
+class Taken:
+    """A channel that takes everything, and keeps it."""
+
+    name = "taken"
 
     def __init__(self) -> None:
-        self.taken: list[Alert] = []
+        self.alerts: list[Alert] = []
 
-    def send(self, alerts, *, deadline_ms):
-        self.taken += alerts
-        return frozenset(alert.key for alert in alerts)
+    def deliver(self, alerts, **_):
+        self.alerts += alerts
+        return Delivered(told=frozenset(alert.key for alert in alerts))
 
 
-def delivered(documents: MemoryDocuments, waiting: list[Document]) -> list[Alert]:
-    sink = Sink()
-    filing.deliver(
-        waiting,
-        bot=BotDocuments(documents, "default"),
-        sink=sink,
-        now_ms=0,
-        sure=True,
-        seconds_left=5.0,
-    )
-    return sink.taken
+def delivered(documents: MemoryDocuments) -> list[Alert]:
+    channel = Taken()
+    Office(documents, SETTINGS, FixedClock(0), channel).deliver_due(seconds=5.0)
+    return channel.alerts
 
 
 def test_the_fields_of_an_alert_are_shown_in_the_order_in_which_they_were_composed() -> None:
     documents = MemoryDocuments()
-    documents.commit([filing.outbox_write(ALERT, SETTINGS)])
+    documents.commit([record_write(ALERT, SETTINGS)])
     stored = documents.query("alerts")
     assert list(stored[0].data["alert"]["fields"]) != list(ALERT.fields), "a store keeps none"
-    (alert,) = delivered(documents, stored)
+    (alert,) = delivered(documents)
     assert alert == ALERT
     assert list(alert.fields) == ["why", "bot", "a"]
 
@@ -60,29 +57,27 @@ def test_the_fields_of_an_alert_are_shown_in_the_order_in_which_they_were_compos
 @pytest.mark.parametrize("shown", [None, ["bot"], ["bot", "unknown", "why"], "why"])
 def test_one_of_before_or_of_another_version_loses_no_field(shown) -> None:
     documents = MemoryDocuments()
-    write = filing.outbox_write(ALERT, SETTINGS)
+    write = record_write(ALERT, SETTINGS)
     data = {name: value for name, value in (write.data or {}).items() if name != "shown"}
     documents.commit([replace(write, data=data if shown is None else {**data, "shown": shown})])
-    (alert,) = delivered(documents, documents.query("alerts"))
+    (alert,) = delivered(documents)
     assert alert == ALERT
 
 
 def test_one_whose_order_is_damaged_does_not_hold_back_the_others() -> None:
     documents = MemoryDocuments()
-    bad = filing.outbox_write(replace(ALERT, key="default:bad"), SETTINGS)
+    bad = record_write(replace(ALERT, key="default:bad"), SETTINGS)
     documents.commit(
-        [replace(bad, data={**(bad.data or {}), "shown": 7}), filing.outbox_write(ALERT, SETTINGS)]
+        [replace(bad, data={**(bad.data or {}), "shown": 7}), record_write(ALERT, SETTINGS)]
     )
-    assert [alert.key for alert in delivered(documents, documents.query("alerts"))] == [ALERT.key]
+    assert [alert.key for alert in delivered(documents)] == [ALERT.key]
 
 
-def test_one_that_is_no_mapping_stays_as_it_is_and_does_not_hold_back_the_others() -> None:
-    documents = MemoryDocuments()
-    documents.commit([filing.outbox_write(ALERT, SETTINGS)])
+def test_one_that_is_no_mapping_is_named_and_does_not_hold_back_the_others() -> None:
     told: Any = "the stored document alerts/foreign has the layout 9"
     foreign = Document(path="alerts/foreign", data=told, version="1")
-    taken = delivered(documents, [foreign, *documents.query("alerts")])
-    assert [alert.key for alert in taken] == [ALERT.key]
-    (kept,) = documents.query("alerts")
-    assert "sent_at" in kept.data
-    assert documents.get("alerts/foreign") is None
+    sound = as_stored(record_write(ALERT, SETTINGS))
+    records, damaged = readable([foreign, sound])
+    assert [one.alert for one in records] == [ALERT]
+    assert damaged == [foreign]
+    assert dead_writes(damaged, at=0, why="foreign") == [], "nothing of it could be kept"

@@ -13,17 +13,17 @@ import pytest
 
 from shared.core import settings as configuration
 from shared.core.clock import BoundedClock
-from shared.core.errors import BadSettings, Unavailable
+from shared.core.errors import BadSettings
 from shared.core.types import AccountKind, PolicyName
 from shared.tick import cycle
 from shared.turn import pipeline
 from shared.turn.state import State, impossible_time_issue, trouble
 from shared.turn.steps import Steps
-from tests.support.clock_stories import HOUR, PROTECT, SKEWS, WAYS, ClockRule, ClockStory, Seen
+from tests.support.clock_stories import HOUR, PROTECT, SKEWS, WAYS, ClockRule, ClockStory
 from tests.support.fence_stories import FIRST, LAST, FenceStory
 from tests.support.fixed_clock import FixedClock
 from tests.support.invariants import InvariantBroken
-from tests.support.tick_stories import INTERVAL, Deaf
+from tests.support.tick_stories import INTERVAL
 
 
 @cache
@@ -121,7 +121,7 @@ def test_a_tick_killed_under_a_wrong_clock_leaves_nothing_that_the_next_one_stum
         "documents.commit",
         "exchange.reconcile",
         "exchange.submit",
-        "sink.send",
+        "channel.deliver",
     }
     assert (
         min(counts[f"killed {when} {part}"] for part in parts for when in ("before", "after")) >= 2
@@ -260,58 +260,3 @@ def test_a_clock_that_is_ahead_says_the_exchanges_time_and_one_that_is_behind_it
     assert (clock.off_ms, clock.now_ms(), clock.exchange_ms()) == (9_000, 991_000, 991_000)
     clock.compare(-9_000.0)
     assert (clock.off_ms, clock.now_ms(), clock.exchange_ms()) == (-9_000, 1_000_000, 1_009_000)
-
-
-class Silent(Seen):
-    """An exchange that nobody reaches: nothing tells that the clock is off."""
-
-    def clock_skew_ms(self, *, deadline: float) -> float | None:
-        raise Unavailable("nobody answers")
-
-    def fetch(self, now_ms: int, **more: Any) -> Any:
-        raise Unavailable("nobody answers")
-
-
-class Closed(Deaf):
-    """A sink that takes nothing."""
-
-    def send(self, alerts: Any, *, deadline_ms: int) -> frozenset[str]:
-        return frozenset()
-
-
-@pytest.mark.parametrize("skew_ms", [-24 * HOUR, 9 * HOUR, 25 * HOUR])
-@pytest.mark.parametrize("silent", [False, True])
-def test_no_alert_is_given_up_by_a_clock_that_may_be_wrong(skew_ms, silent) -> None:
-    story = ClockStory(1, policy=PolicyName.BARRIER, account=AccountKind.MARGIN)
-    story.begin()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "last_signal", story.script)
-        story.tick_with(FIRST, 0)
-        for name, age_ms in (("of an hour", HOUR), ("of two days", 48 * HOUR)):
-            at = story.clock.now_ms() - age_ms
-            alert = {
-                "key": name,
-                "level": "info",
-                "kind": "x",
-                "title": "x",
-                "at": at,
-                "fields": {},
-            }
-            story.documents.create(
-                f"alerts/{name}", {"bot": "default", "waiting_for": "default", "alert": alert}
-            )
-        feed = (
-            Silent(story.minutes, story.clock, skew_ms)
-            if silent
-            else Seen(story.minutes, story.clock, skew_ms)
-        )
-        story.tick_with(FIRST + 1, skew_ms, sink=Closed(), feed=feed)
-        assert {item.data["alert"]["key"] for item in story.bot.waiting_alerts()} >= {
-            "of an hour",
-            "of two days",
-        }
-        story.tick_with(FIRST + 2, 0, sink=Closed())
-        waiting = {item.data["alert"]["key"] for item in story.bot.waiting_alerts()}
-        assert ("of an hour" in waiting, "of two days" in waiting) == (True, False)
-        story.tick_with(FIRST + 3, 0)
-        assert not story.bot.waiting_alerts()

@@ -1,0 +1,149 @@
+"""Alerts as a function: a push of Pub/Sub brings what happened, people are told.
+
+    POST a push               200 once it is stored, whatever becomes of it: the office tells it
+    POST {"event": "flush"}   200: what waits and is due is told
+    POST {"event": "watch"}   200: the watch looks around
+    POST {"event": "digest"}  200: the day's digest, once
+    GET                       200: what waits, and what was told last
+
+A push is answered with 503 only where nothing could be stored, so that Pub/Sub brings it again;
+what is critical is told all the same, without the store. What cannot be read is kept as a dead
+letter and acknowledged: it would come again for ever.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# functions-framework puts only this file's folder on the path; the packages live at the
+# repository's root.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import functions_framework
+from flask import Request, Response
+
+from functions import wiring
+from functions.alerts.events import Event, Unreadable, event_of
+from functions.http import body_of, check_known_names, query_of
+from functions.shell import Shell, VerbResult
+from shared.alerts.office import Office, Told
+from shared.core.clock import Clock
+from shared.core.deadline import Deadline, bind_deadline
+from shared.core.errors import Unavailable
+from shared.core.logs import log
+from shared.core.masking import mask_secrets
+from shared.core.settings import Settings
+from shared.core.types import Alert, Level
+from shared.stores.ports import DocumentStore, Write
+
+ANSWER_SECONDS = 50.0
+"""Below the minute that a push waits for its answer at the least."""
+_SENT_BY_HAND = "send a push of Pub/Sub, or an event"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertPorts:
+    """What the function works with."""
+
+    settings: Settings
+    documents: DocumentStore
+    clock: Clock
+    office: Office
+
+
+def _wire(settings: Settings, environ: Mapping[str, str]) -> AlertPorts:
+    documents, clock = wiring.documents_for(settings), wiring.clock_for(settings)
+    return AlertPorts(
+        settings=settings,
+        documents=documents,
+        clock=clock,
+        office=wiring.office_for(settings, environ, documents, clock),
+    )
+
+
+_SHELL = Shell("alerts", wire=_wire, usage=_SENT_BY_HAND, retry_after_seconds=30)
+
+
+@functions_framework.http
+def alerts(request: Request) -> Response:
+    """Tell people."""
+    return _SHELL.respond(request, {"POST": _take, "GET": _standing})
+
+
+def _take(request: Request) -> VerbResult:
+    check_known_names(query_of(request), (), named="query: an event is told by its body")
+    with bind_deadline(Deadline.after(ANSWER_SECONDS)) as deadline:
+        ports = _SHELL.wire_once()
+        try:
+            event = event_of(body_of(request))
+        except Unreadable as error:
+            return _keep_dead(ports, error)
+        told = _VERBS[event.name](ports, event, deadline)
+    return VerbResult(body=told, event="done", line={"told_of": event.name, **told})
+
+
+def _keep_dead(ports: AlertPorts, error: Unreadable) -> VerbResult:
+    why = mask_secrets(str(error))
+    log("alerts.unreadable", severity="ERROR", message_id=error.message, why=why)
+    at, bot = ports.clock.now_ms(), ports.settings.id
+    data = {"bot": bot, "message": error.message, "last_at": at, "dead_at": at, "dead_why": why}
+    path = f"alerts/{bot}:unreadable:{error.message or at}"
+    ports.documents.commit([Write(kind="put", path=path, data=data)])
+    return VerbResult(body={"status": "dead", "why": why})
+
+
+def _tell(ports: AlertPorts, event: Event, deadline: Deadline) -> dict[str, Any]:
+    alert = event.alert
+    if alert is None:
+        raise AssertionError("an event of this name brings an alert")
+    return _keep_and_deliver(ports, alert, event, deadline)
+
+
+def _keep_and_deliver(
+    ports: AlertPorts, alert: Alert, event: Event, deadline: Deadline
+) -> dict[str, Any]:
+    office, only = ports.office, Level.CRITICAL if alert.level is Level.CRITICAL else None
+    try:
+        is_new = office.keep(alert, event=event.id or None)
+    except Unavailable:
+        if only is not None:
+            office.tell_directly([alert], seconds=deadline.seconds_left / 2)
+        raise
+    try:
+        told = office.deliver_due(seconds=deadline.seconds_left - 1.0, only=only)
+    except Unavailable as error:  # it is stored: the next delivery finds it
+        return {"status": "kept", "is_new": is_new, "why": str(error)}
+    return {"status": "kept", "is_new": is_new, **_counts(told)}
+
+
+def _flush(ports: AlertPorts, _event: Event, deadline: Deadline) -> dict[str, Any]:
+    return _counts(ports.office.deliver_due(seconds=deadline.seconds_left - 1.0))
+
+
+_VERBS = {"alert": _tell, "flush": _flush}
+
+
+def _counts(told: Told) -> dict[str, Any]:
+    return {
+        "told": told.told,
+        "waiting": told.waiting,
+        "dead": told.dead,
+        "busy": told.is_busy,
+        "banned": told.is_banned,
+    }
+
+
+def _standing(request: Request) -> VerbResult:
+    check_known_names(query_of(request), (), named="query")
+    with bind_deadline(Deadline.after(ANSWER_SECONDS)):
+        ports = _SHELL.wire_once()
+        waiting = ports.documents.query(
+            "alerts", field="waiting_for", value=ports.settings.id, limit=100
+        )
+        newest = ports.documents.query(
+            "alerts", field="last_at", op=">=", value=0, descending=True, limit=1
+        )
+    last = newest[0].data.get("last_at") if newest else None
+    return VerbResult(body={"waiting": len(waiting), "last_at": last})
