@@ -50,9 +50,8 @@ class Topic:
 
 
 @contextlib.contextmanager
-def made_topic(emulator: str, *, name: str = "alerts") -> Iterator[Topic]:
-    """A topic in a project of its own."""
-    project = fresh_project()
+def pubsub_clients(emulator: str) -> Iterator[tuple[str, PublisherClient, SubscriberClient]]:
+    """A project of its own, and Google's clients for it."""
     with (
         PublisherClient(
             transport=PublisherGrpcTransport(channel=grpc.insecure_channel(emulator))
@@ -61,6 +60,13 @@ def made_topic(emulator: str, *, name: str = "alerts") -> Iterator[Topic]:
             transport=SubscriberGrpcTransport(channel=grpc.insecure_channel(emulator))
         ) as subscriber,
     ):
+        yield fresh_project(), publisher, subscriber
+
+
+@contextlib.contextmanager
+def made_topic(emulator: str, *, name: str = "alerts") -> Iterator[Topic]:
+    """A topic in a project of its own."""
+    with pubsub_clients(emulator) as (project, publisher, subscriber):
         topic = f"projects/{project}/topics/{name}"
         subscription = f"projects/{project}/subscriptions/{name}"
         publisher.create_topic(name=topic, timeout=30.0)

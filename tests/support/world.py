@@ -141,16 +141,18 @@ def world(
 
 @contextmanager
 def function_process(
-    name: str, environ: Mapping[str, str], *, log: Path
+    name: str, environ: Mapping[str, str], *, log: Path, port: int | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The real functions-framework process of one function, on a free port of its own; its address.
+    """The real functions-framework process of one function, on a free port of its own unless one is
+    named; its address.
 
     As a user's shell or an image starts it: with compiled code, without this machine's own
     settings. Server and workers are a process group, for they are one machine.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    if port is None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
     command = [str(Path(sys.executable).with_name("functions-framework"))]
     command += ["--source", f"functions/{name}/main.py", "--target", name]
     command += ["--host", "127.0.0.1", "--port", str(port)]
