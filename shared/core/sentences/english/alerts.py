@@ -78,6 +78,9 @@ SENTENCES = {
     "alerts.title.retrain_failed": "The retraining stopped, and nothing was changed.",
     # names of fields
     "alerts.field.liquidity": "as",
+    "alerts.field.what_was_done": "what was done",
+    "alerts.field.by_when": "by when",
+    "alerts.field.command": "type",
     "alerts.field.average_price": "average price",
     "alerts.field.before": "before",
     "alerts.field.before_costs": "before costs",
@@ -91,7 +94,6 @@ SENTENCES = {
     "alerts.field.held": "held",
     "alerts.field.interest": "interest",
     "alerts.field.likely": "likely",
-    "alerts.field.meanwhile": "meanwhile",
     "alerts.field.net": "net",
     "alerts.field.now": "now",
     "alerts.field.open_since": "open since",
@@ -113,11 +115,7 @@ SENTENCES = {
     "alerts.value.clock_was_wrong": "a clock that was wrong wrote it",
     "alerts.value.maker": "maker",
     "alerts.value.taker": "taker",
-    "alerts.value.look_at_the_scheduler": (
-        "look at the scheduler, and at the clock of this machine"
-    ),
     "alerts.value.trained": "{since} to {until}, {rows} candles",
     "alerts.value.nothing_serves": "nothing: no entries",
     "alerts.value.unchanged": "{weeks} retrainings in a row have left the champion as it was",
-    "alerts.value.serves_on": "what serves goes on serving",
 }
