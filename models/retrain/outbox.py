@@ -8,6 +8,7 @@ from shared.core.errors import AlreadyExists, BotError
 from shared.core.types import Alert
 from shared.tick import filing
 from shared.tick.documents import BotDocuments
+from shared.tick.outbox import outbox_write
 
 SEND_SECONDS = 30.0
 
@@ -20,7 +21,7 @@ def put(ports: RetrainPorts, held: HeldJob, alert: Alert) -> None:
     """
     if held.data["job"]["by_hand"]:
         return
-    write = filing.outbox_write(alert, ports.settings)
+    write = outbox_write(alert, bot=ports.settings.id)
     with suppress(AlreadyExists):
         ports.documents.create(write.path, write.data or {})
 

@@ -29,6 +29,7 @@ from shared.tick.documents import BotDocuments
 from shared.tick.guard import TickGuard
 from shared.tick.loaded import Loaded, load_tick_inputs
 from shared.tick.meter import Meter
+from shared.tick.outbox import outbox_write
 from shared.tick.present import Present
 from shared.tick.reporter import Reporter
 from shared.tick.request import TickRequest
@@ -259,7 +260,7 @@ def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, list[Docu
     report = _report(start, work, turn)
     before, after = _known_before(loaded.before), _known_before(state)
     fresh = filing.fresh_alerts(report, documents, settings, before=before, after=after)
-    alerts = [filing.outbox_write(alert, settings) for alert in fresh]
+    alerts = [outbox_write(alert, bot=settings.id) for alert in fresh]
     report = replace(report, alerts=tuple(write.path.removeprefix("alerts/") for write in alerts))
     of_this_tick = work.desk.intents
     intents = [*loaded.sound_intents, *of_this_tick] if turn.is_trusted else []

@@ -42,19 +42,6 @@ def fresh_alerts(
     ]
 
 
-def outbox_write(alert: Alert, settings: Settings) -> Write:
-    """An alert that waits for its delivery, and in which order its fields are to be shown: a store
-    keeps none.
-    """
-    data = {
-        "bot": settings.id,
-        "waiting_for": settings.id,
-        "alert": msgspec.to_builtins(alert),
-        "shown": list(alert.fields),
-    }
-    return Write(kind="put", path=f"alerts/{alert.key}", data=data)
-
-
 def settle_intents(
     intents: Sequence[Document], *, of_this_tick: Sequence[Document], counted_until: int
 ) -> list[Write]:

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
 from models.retrain.telling import KEPT_WEEKS, alert_of, failure_of
 from shared.alerts import KnownBefore, compose
+from shared.alerts.acts import Act, act_alert
 from shared.alerts.compose import failure_alert
 from shared.core.reasons import Reason
 from shared.core.settings import load_settings
@@ -197,5 +198,7 @@ def every_alert() -> Iterator[Alert]:
     for remedy in ("", LONG):
         yield failure_alert(bot=NAME, at=AT, found=LONG, remedy=remedy, settings=SETTINGS)
         yield failure_of(NAME, "2030-W01", LONG, remedy, at=AT)
+    for act in get_args(Act):
+        yield act_alert(act, MODEL, whose=NAME, name=MODEL, bot=NAME, who=LONG, why=LONG, at=AT)
     for outcome, unchanged in (("kept", 0), ("refused", 0), ("kept", KEPT_WEEKS)):
         yield alert_of(NAME, "2030-W01", retraining(outcome), at=AT, unchanged=unchanged)

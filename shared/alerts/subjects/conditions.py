@@ -71,6 +71,8 @@ def issue_alerts(report: TickReport, maker: AlertMaker) -> Iterator[Alert]:
             yield model_alert(issue, report, maker)
         elif issue.reason in ABOUT_THE_MODEL:
             yield watch_alert(issue, report, maker)
+            if issue.reason is Reason.MODEL_OVERRULED and report.model is not None:
+                yield maker.make_overrule(report.model, issue.context.get("found", ""))
         elif issue.reason is Reason.STEP_FAILED and issue.context.get("step") == "watch":
             yield maker.make_lasting(
                 Level.WARNING,

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+from shared.alerts.acts import act_alert
 from shared.alerts.advice import advice_fields
 from shared.alerts.wording import alert_key, name_fields
 from shared.core.calendar import jst_day
+from shared.core.sentences import say
 from shared.core.sentences.figures import jst_and_utc
 from shared.core.settings import Settings
 from shared.core.types import Alert, Level, TickReport
@@ -68,6 +70,19 @@ class AlertMaker:
             title,
             {**advice, **told},
             self._at if at is None else at,
+        )
+
+    def make_overrule(self, model: str, why: str) -> Alert:
+        """That a setting begins to let a model enter: once for each model."""
+        return act_alert(
+            "overrule",
+            model,
+            whose=self._bot,
+            name=model,
+            bot=f"{self._bot} ({self._mode})",
+            who=say("alerts.value.by_setting"),
+            why=why,
+            at=self._at,
         )
 
     def _make(

@@ -16,7 +16,8 @@ from shared.core.types import Level
 from shared.stores.memory import MemoryDocuments
 from shared.stores.ports import Write
 from shared.tick.documents import BotDocuments
-from shared.tick.filing import deliver, outbox_write
+from shared.tick.filing import deliver
+from shared.tick.outbox import outbox_write
 from tests.support.fixed_clock import FixedClock
 from tests.unit.alerts.test_discord import (
     AT,
@@ -45,7 +46,7 @@ class Bot:
         self.bot, self.urls, self.lines = BotDocuments(self.documents, "default"), urls, Lines()
 
     def says(self, *alerts):
-        self.documents.commit([outbox_write(one, SETTINGS) for one in alerts])
+        self.documents.commit([outbox_write(one, bot=SETTINGS.id) for one in alerts])
 
     def ticks(self, times=1, *, step_ms=TICK_MS):
         for _ in range(times):

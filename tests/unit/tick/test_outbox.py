@@ -11,6 +11,7 @@ from shared.stores.memory import MemoryDocuments
 from shared.stores.ports import Document
 from shared.tick import filing
 from shared.tick.documents import BotDocuments
+from shared.tick.outbox import outbox_write
 
 SETTINGS = configuration.load_settings({})
 ALERT = Alert(
@@ -49,7 +50,7 @@ def delivered(documents: MemoryDocuments, waiting: list[Document]) -> list[Alert
 
 def test_the_fields_of_an_alert_are_shown_in_the_order_in_which_they_were_composed() -> None:
     documents = MemoryDocuments()
-    documents.commit([filing.outbox_write(ALERT, SETTINGS)])
+    documents.commit([outbox_write(ALERT, bot=SETTINGS.id)])
     stored = documents.query("alerts")
     assert list(stored[0].data["alert"]["fields"]) != list(ALERT.fields), "a store keeps none"
     (alert,) = delivered(documents, stored)
@@ -60,7 +61,7 @@ def test_the_fields_of_an_alert_are_shown_in_the_order_in_which_they_were_compos
 @pytest.mark.parametrize("shown", [None, ["bot"], ["bot", "unknown", "why"], "why"])
 def test_one_of_before_or_of_another_version_loses_no_field(shown) -> None:
     documents = MemoryDocuments()
-    write = filing.outbox_write(ALERT, SETTINGS)
+    write = outbox_write(ALERT, bot=SETTINGS.id)
     data = {name: value for name, value in (write.data or {}).items() if name != "shown"}
     documents.commit([replace(write, data=data if shown is None else {**data, "shown": shown})])
     (alert,) = delivered(documents, documents.query("alerts"))
@@ -69,16 +70,16 @@ def test_one_of_before_or_of_another_version_loses_no_field(shown) -> None:
 
 def test_one_whose_order_is_damaged_does_not_hold_back_the_others() -> None:
     documents = MemoryDocuments()
-    bad = filing.outbox_write(replace(ALERT, key="default:bad"), SETTINGS)
+    bad = outbox_write(replace(ALERT, key="default:bad"), bot=SETTINGS.id)
     documents.commit(
-        [replace(bad, data={**(bad.data or {}), "shown": 7}), filing.outbox_write(ALERT, SETTINGS)]
+        [replace(bad, data={**(bad.data or {}), "shown": 7}), outbox_write(ALERT, bot=SETTINGS.id)]
     )
     assert [alert.key for alert in delivered(documents, documents.query("alerts"))] == [ALERT.key]
 
 
 def test_one_that_is_no_mapping_stays_as_it_is_and_does_not_hold_back_the_others() -> None:
     documents = MemoryDocuments()
-    documents.commit([filing.outbox_write(ALERT, SETTINGS)])
+    documents.commit([outbox_write(ALERT, bot=SETTINGS.id)])
     told: Any = "the stored document alerts/foreign has the layout 9"
     foreign = Document(path="alerts/foreign", data=told, version="1")
     taken = delivered(documents, [foreign, *documents.query("alerts")])

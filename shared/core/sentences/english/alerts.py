@@ -76,6 +76,21 @@ SENTENCES = {
     # titles: retraining
     "alerts.title.retrained": "Retrained: {version} - {why}.",
     "alerts.title.retrain_failed": "The retraining stopped, and nothing was changed.",
+    # titles: what a person did
+    "alerts.audit.halt": "{who} halted {what}: nothing is entered.",
+    "alerts.audit.flatten": "{who} let {what} close all that it holds.",
+    "alerts.audit.resume": "{who} took back what halted {what}.",
+    "alerts.audit.promote": "{who} let the model {what} serve.",
+    "alerts.audit.rollback": "{who} went back to the model {what}.",
+    "alerts.audit.overrule": "{who} lets the model {what} enter, whatever its gate said.",
+    "alerts.audit.mend": "{who} closed a document that no tick could read: {what}.",
+    "alerts.audit.rotate": "{who} changed {what}.",
+    "alerts.audit.deploy": "{who} deployed {what}.",
+    "alerts.audit.move": "{who} moved {what}.",
+    "alerts.value.this_bot": "this bot",
+    "alerts.value.every_bot": "every bot",
+    "alerts.value.by_setting": "whoever sets this bot",
+    "alerts.field.who": "who",
     # names of fields
     "alerts.field.liquidity": "as",
     "alerts.field.what_was_done": "what was done",
