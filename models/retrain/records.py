@@ -23,6 +23,7 @@ _ELSEWHERE = (
     "bucket",
     "clock",
     "exchange",
+    "digest",
     "discord",
     "alerts",
     "backtest",

@@ -380,6 +380,7 @@ ELSEWHERE = frozenset(
         "bucket",
         "clock",
         "exchange",
+        "digest",
         "discord",
         "alerts",
         "bundle_public_key",

@@ -28,6 +28,7 @@ NOT_TRIED = frozenset(
         "bucket",
         "clock",
         "exchange",
+        "digest",
         "discord",
         "alerts",
         "study",

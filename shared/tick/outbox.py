@@ -21,5 +21,7 @@ def outbox_write(alert: Alert, *, bot: str) -> Write:
         "waiting_for": bot,
         "alert": msgspec.to_builtins(alert),
         "shown": list(alert.fields),
+        "times": 1,
+        "last_at": alert.at,
     }
     return Write(kind="put", path=f"alerts/{alert.key}", data=data)

@@ -41,6 +41,7 @@ from shared.core.settings.kinds import (
     SkewMilliseconds,
     SlippageRate,
     Text,
+    TimeOfDay,
     Trees,
     WholeDays,
     WholeSeconds,
@@ -54,7 +55,7 @@ from shared.core.settings.strategies import Consensus, Strategies
 from shared.core.variants import AccountKind, PolicyName
 
 NOT_HASHED = (
-    *("home", "state", "bucket", "clock", "exchange", "discord", "alerts"),
+    *("home", "state", "bucket", "clock", "exchange", "discord", "alerts", "digest"),
     *("replay", "backtest", "study", "gate", "retrain"),
 )
 
@@ -355,6 +356,18 @@ class DiscordSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DigestSettings:
+    """When the day ends of which the digest tells, in Japan's time.
+
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).digest.at
+    '18:00'
+    """
+
+    at: TimeOfDay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be set, except secrets.
 
@@ -397,6 +410,7 @@ class Settings:
     backtest: BacktestSettings
     study: StudySettings
     discord: DiscordSettings
+    digest: DigestSettings
     profile: Text | None = None
 
     @property
