@@ -4,9 +4,9 @@ from contextlib import suppress
 
 from models.jobs.held import HeldJob
 from models.retrain.place import RetrainPorts
-from shared.alerts.records import record_write
 from shared.core.errors import AlreadyExists
 from shared.core.types import Alert
+from shared.tick import filing
 
 SEND_SECONDS = 30.0
 
@@ -19,7 +19,7 @@ def put(ports: RetrainPorts, held: HeldJob, alert: Alert) -> None:
     """
     if held.data["job"]["by_hand"]:
         return
-    write = record_write(alert, ports.settings)
+    write = filing.alert_write(alert, ports.settings)
     with suppress(AlreadyExists):
         ports.documents.create(write.path, write.data or {})
 

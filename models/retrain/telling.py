@@ -11,6 +11,7 @@ from models.retrain.proving import JudgedTraining
 from models.retrain.sealing import Sealed
 from models.retrain.serving import Served
 from models.walk_forward import Walked
+from shared.alerts.advice import advice_fields
 from shared.alerts.wording import alert_key, name_fields
 from shared.core.calendar import DAY_MS, utc_text
 from shared.core.sentences import say
@@ -134,7 +135,9 @@ def alert_of(bot: str, name: str, result: Mapping[str, Any], *, at: int, unchang
     bad = result["outcome"] == "refused" or unchanged >= KEPT_WEEKS
     verdict = msgspec.convert(result["verdict"], Verdict)
     training = result["training"]
+    level = Level.WARNING if bad else Level.INFO
     told = {
+        **advice_fields("retrained", level, at=at, variant="unchanged" if bad else ""),
         **name_fields(
             trained=say(
                 "alerts.value.trained",
@@ -155,7 +158,7 @@ def alert_of(bot: str, name: str, result: Mapping[str, Any], *, at: int, unchang
     title = say("alerts.title.retrained", version=result["version"], why=result["why"])
     return Alert(
         key=alert_key(bot, "retrained", name),
-        level=Level.WARNING if bad else Level.INFO,
+        level=level,
         kind="retrained",
         title=title,
         at=at,
@@ -165,19 +168,16 @@ def alert_of(bot: str, name: str, result: Mapping[str, Any], *, at: int, unchang
 
 def failure_of(bot: str, name: str, found: str, remedy: str, *, at: int) -> Alert:
     """The retraining stopped: bad data, or a fault. What serves goes on serving."""
-    told = name_fields(
-        what=found,
-        what_to_do=remedy,
-        meanwhile=say("alerts.value.serves_on"),
-        time=jst_and_utc(at),
-    )
+    told = advice_fields("retrain_failed", Level.WARNING, at=at)
+    told |= name_fields(what_to_do=remedy) if remedy else {}
+    told |= name_fields(what=found, time=jst_and_utc(at))
     return Alert(
         key=alert_key(bot, "retrain_failed", name, at // DAY_MS),
         level=Level.WARNING,
         kind="retrain_failed",
         title=say("alerts.title.retrain_failed"),
         at=at,
-        fields={name: text for name, text in told.items() if text},
+        fields=told,
     )
 
 

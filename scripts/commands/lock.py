@@ -43,6 +43,7 @@ TARGETS = (
     Target(path=PRODUCT, source="product.in"),
     Target(path=Path("tests/requirements.txt"), source=EVERYTHING, includes=PRODUCT),
     Target(path=Path("functions/tick/requirements.txt"), source="tick.in"),
+    Target(path=Path("functions/alerts/requirements.txt"), source="alerts.in"),
     Target(path=Path("functions/backtest/requirements.txt"), source="backtest.in"),
     Target(path=Path("functions/retrain/requirements.txt"), source="retrain.in"),
 )

@@ -8,6 +8,7 @@ from scripts.output.console import emit, json_option
 from shared.core.errors import BadBundle, UserError
 from shared.core.sentences import say
 from shared.model.registry import BundleRegistry, ServingPointer
+from shared.tick.acts import tell_moves
 from shared.turn.champion import unproven_reason
 
 
@@ -53,8 +54,7 @@ def command(*, version: str, why: str | None, by: str | None, as_json: bool) -> 
         after = move_by_hand(lambda: registry.promote(version, at=now_ms, why=reason, by=who))
         changed = before is None or before.version != version
         lacks = unproven_reason(found.bundle, here.settings)
-        if changed:
-            here.bot.audit({"promote": version}, who=who, why=reason, now_ms=now_ms)
+        tell_moves(here.bot.documents, after, bot=here.settings.id, now_ms=now_ms)
     head = (
         say("models.serves_now", model=version)
         if changed

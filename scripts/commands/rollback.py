@@ -7,6 +7,7 @@ from scripts.operation.registry import look, move_by_hand, pointer_lines, regist
 from scripts.output.console import emit, json_option
 from shared.core.errors import BadBundle, NotThere, UserError
 from shared.core.sentences import say
+from shared.tick.acts import tell_moves
 
 
 @click.command()
@@ -34,7 +35,7 @@ def command(*, why: str | None, by: str | None, as_json: bool) -> None:
                     " one serve"
                 ),
             ) from error
-        here.bot.audit({"rollback": after.version}, who=who, why=reason, now_ms=now_ms)
+        tell_moves(here.bot.documents, after, bot=here.settings.id, now_ms=now_ms)
         found = look(here, registry, after.version)
     wrong = [say("models.wrong", found=found.wrong)] if found.wrong else []
     data = {

@@ -24,6 +24,7 @@ from shared.alerts.records import (
     WAITS_FOR_NOBODY,
     AlertRecord,
     dead_writes,
+    is_for_the_digest,
     readable,
     record_write,
 )
@@ -125,7 +126,12 @@ class Office:
         """Store an alert, once; whether it is new. One that is known is counted up, unless it is
         the same `event` that comes again.
         """
-        write = record_write(alert, self._at.settings, picture=picture)
+        write = record_write(
+            alert,
+            bot=self._at.settings.id,
+            for_digest=is_for_the_digest(alert, self._at.settings),
+            picture=picture,
+        )
         data = {**(write.data or {}), "event": event}
         try:
             self._at.documents.create(write.path, data)

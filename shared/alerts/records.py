@@ -77,20 +77,20 @@ def is_for_the_digest(alert: Alert, settings: Settings) -> bool:
     return alert.kind not in POSITIONS or not settings.telling.positions_at_once
 
 
-def record_write(alert: Alert, settings: Settings, *, picture: bytes | None = None) -> Write:
-    """A new alert, as one write of a batch.
+def record_write(
+    alert: Alert, *, bot: str, for_digest: bool = False, picture: bytes | None = None
+) -> Write:
+    """A new alert of `bot`, as one write of a batch; `for_digest`: the day's digest tells it.
 
-    >>> from shared.core.settings import load_settings
     >>> alert = Alert(key="default:halt", level=Level.CRITICAL, kind="halt", title="Halted.", at=0)
-    >>> record_write(alert, load_settings({})).data["waiting_for"]
+    >>> record_write(alert, bot="default").data["waiting_for"]
     'default'
     """
-    later = is_for_the_digest(alert, settings)
     data = {
-        "bot": settings.id,
-        "waiting_for": None if later else settings.id,
-        "loud_for": settings.id if alert.level is Level.CRITICAL else None,
-        "digest_for": settings.id if later else None,
+        "bot": bot,
+        "waiting_for": None if for_digest else bot,
+        "loud_for": bot if alert.level is Level.CRITICAL else None,
+        "digest_for": bot if for_digest else None,
         "alert": msgspec.to_builtins(alert),
         "shown": list(alert.fields),
         "times": 1,

@@ -15,6 +15,9 @@ from shared.core.errors import BadBundle, NotThere
 
 MOST_MOVES = 50
 
+MOVED_BY_ITSELF = frozenset({"retrain", "train"})
+"""Who moves the pointer and is no person."""
+
 What: TypeAlias = Literal["promote", "rollback", "challenge", "withdraw"]
 
 

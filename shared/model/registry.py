@@ -108,6 +108,13 @@ class BundleRegistry:
             raise BadBundle(f"files: there is no complete bundle {version}")
         return found
 
+    def manifest(self, version: str) -> bytes | None:
+        """The manifest of a bundle as it is stored, unchecked; None where there is none."""
+        for root in (_ROOT, _ARCHIVE):
+            if (blob := self._bucket.get(_key(version, _MANIFEST, root=root))) is not None:
+                return blob.data
+        return None
+
     def most_logged(self) -> int:
         """The most tries that any bundle here knows a trial log to have held; a manifest that
         cannot be read knows nothing.

@@ -12,7 +12,6 @@ import msgspec
 
 from shared.alerts import KnownBefore
 from shared.alerts.outlets import Outlet
-from shared.alerts.records import record_write
 from shared.core.clock import BoundedClock, Clock
 from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import BotError, LeaseLost, Unavailable
@@ -277,7 +276,7 @@ def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, _News]:
     report = _report(start, work, turn)
     before, after = _known_before(loaded.before), _known_before(state)
     fresh, repeated = filing.fresh_alerts(report, documents, settings, before=before, after=after)
-    alerts = [record_write(alert, settings) for alert in fresh]
+    alerts = [filing.alert_write(alert, settings) for alert in fresh]
     report = replace(report, alerts=tuple(write.path.removeprefix("alerts/") for write in alerts))
     of_this_tick = work.desk.intents
     intents = [*loaded.sound_intents, *of_this_tick] if turn.is_trusted else []

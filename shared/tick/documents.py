@@ -21,11 +21,14 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from shared.alerts.acts import Act
 from shared.core.errors import AlreadyExists, BadData, Conflict, LeaseLost
+from shared.core.sentences import say
 from shared.stores import lease as leases
 from shared.stores.lease import Lease
 from shared.stores.ports import Document, DocumentStore, Write
 from shared.tick import control as orders
+from shared.tick.acts import act_writes
 from shared.tick.control import Control, Halt, Lifted, Ordered
 
 
@@ -194,8 +197,8 @@ class BotDocuments:
         return replace(ordered, damaged={**ordered.damaged, **unread})
 
     def halt(self, *, who: str, why: str, now_ms: int, everyone: bool = False) -> Halt:
-        """Halt this bot, or every bot of the store, with an audit record beside it, both or
-        neither.
+        """Halt this bot, or every bot of the store, with an audit record and its alert, all or
+        nothing.
         """
         halt = Halt(id=f"{now_ms}-{secrets.token_hex(4)}", at=now_ms, who=who, why=why)
         path = orders.ALL if everyone else orders.path_of(self.bot)
@@ -282,8 +285,9 @@ class BotDocuments:
                 writes.append(_over(place, stored, {**more, **changes}, exists=standing is None))
             elif stored is not None or standing is None:
                 writes.append(Write(kind="delete", path=place))
-        audit = Write(kind="create", path=f"audit/{asked.at}~{secrets.token_hex(3)}", data=record)
-        self.documents.commit([*writes, audit])
+        act: Act = "resume" if halt is None else "halt"
+        whose = say("alerts.value.every_bot" if path == orders.ALL else "alerts.value.this_bot")
+        self.documents.commit([*writes, *act_writes(act, whose, record=record, bot=self.bot)])
 
     def _read_control(self, path: str) -> tuple[Document | None, Control | None]:
         """A stored control document and what it says: an empty one where nothing is stored, None
@@ -295,11 +299,6 @@ class BotDocuments:
             return stored, Control() if stored is None else orders.decode_control(stored.data, path)
         except BadData:
             return stored, None
-
-    def audit(self, what: Mapping[str, Any], *, who: str, why: str, now_ms: int) -> None:
-        """Write down what a person did that no control document tells."""
-        record = {"at": now_ms, "who": who, "why": why, "what": dict(what)}
-        self.documents.create(f"audit/{now_ms}~{secrets.token_hex(3)}", record)
 
     def days(self, *, since: str, until: str) -> list[Mapping[str, Any]]:
         """The documents of the JST days from `since` to `until` (both included, like 2026-01-31),
@@ -372,7 +371,7 @@ class BotDocuments:
                     data={**kept, "open_for": None, "mended_at": now_ms},
                     version=stored.version,
                 ),
-                Write(kind="create", path=f"audit/{now_ms}~{secrets.token_hex(3)}", data=record),
+                *act_writes("mend", path, record=record, bot=self.bot),
             ]
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from shared import alerts as alerting
+from shared.alerts.records import is_for_the_digest, record_write
 from shared.core.calendar import jst_day
 from shared.core.errors import BadData
 from shared.core.logs import log
@@ -38,6 +39,12 @@ def fresh_alerts(
         known = documents.get(f"alerts/{alert.key}")
         (fresh if known is None else repeated).append(alert)
     return fresh, repeated
+
+
+def alert_write(alert: Alert, settings: Settings) -> Write:
+    """An alert that is new, and whether it waits for its delivery or for the day's digest."""
+    for_digest = is_for_the_digest(alert, settings)
+    return record_write(alert, bot=settings.id, for_digest=for_digest)
 
 
 def settle_intents(

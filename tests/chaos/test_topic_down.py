@@ -179,7 +179,7 @@ def test_behind_a_topic_that_hangs_what_is_critical_reaches_the_webhook_in_time(
         webhook = DiscordSink({Level.CRITICAL: discord.url}, settings, write=Lines())
         outlet = TopicOutlet(first, Office(documents, settings, clock, webhook))
         alerts = [alert("i", Level.INFO), alert("c"), alert("w", Level.WARNING)]
-        documents.commit([record_write(one, settings) for one in alerts])
+        documents.commit([record_write(one, bot=settings.id) for one in alerts])
         began = time.monotonic()
         outlet.pass_on(alerts, has_older=False, seconds=2.0)
         assert time.monotonic() - began < 2.0

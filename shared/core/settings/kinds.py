@@ -36,6 +36,10 @@ LearningRate: TypeAlias = Annotated[float, msgspec.Meta(ge=0.00001, le=1.0)]
 
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0.001, le=86_400.0)]
 NoOrSomeSeconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)]
+TimeOfDay: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", max_length=5)
+]
+"""Of Japan, like 18:00."""
 RequestSeconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0.01, le=120.0)]
 RequestWindowSeconds: TypeAlias = Annotated[float, msgspec.Meta(ge=2.0, le=60.0)]
 """bitbank takes none above a minute, and a request leaves a second before its end at the latest."""

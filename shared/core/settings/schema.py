@@ -41,6 +41,7 @@ from shared.core.settings.kinds import (
     SkewMilliseconds,
     SlippageRate,
     Text,
+    TimeOfDay,
     Trees,
     WholeDays,
     WholeSeconds,
@@ -53,7 +54,10 @@ from shared.core.settings.kinds import (
 from shared.core.settings.strategies import Consensus, Strategies
 from shared.core.variants import AccountKind, PolicyName
 
-SURROUNDINGS = ("home", "state", "bucket", "clock", "exchange", "discord", "telling", "alerts")
+SURROUNDINGS = (
+    *("home", "state", "bucket", "clock", "exchange"),
+    *("alerts", "discord", "telling", "digest"),
+)
 """Where a bot lives and how it tells: no decision, no model and no experiment depends on it."""
 NOT_HASHED = (*SURROUNDINGS, "replay", "backtest", "study", "gate", "retrain")
 
@@ -370,6 +374,18 @@ class TellingSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DigestSettings:
+    """When the day ends of which the digest tells, in Japan's time.
+
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).digest.at
+    '18:00'
+    """
+
+    at: TimeOfDay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be set, except secrets.
 
@@ -413,6 +429,7 @@ class Settings:
     study: StudySettings
     discord: DiscordSettings
     telling: TellingSettings
+    digest: DigestSettings
     profile: Text | None = None
 
     @property

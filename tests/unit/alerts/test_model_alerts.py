@@ -7,7 +7,7 @@ import pytest
 from shared.alerts import compose
 from shared.core.reasons import Reason
 from shared.core.settings import load_settings
-from shared.core.types import Issue, Level, TickReport, TickStatus
+from shared.core.types import Alert, Issue, Level, TickReport, TickStatus
 
 SETTINGS = load_settings({"BOT_HOME": "/nowhere"})
 AT = 1_767_225_600_000
@@ -39,13 +39,16 @@ def report(*issues: Issue, at: int = AT) -> TickReport:
     )
 
 
+def warnings(of: TickReport) -> list[Alert]:
+    return [alert for alert in compose(of, settings=SETTINGS) if alert.level is Level.WARNING]
+
+
 @pytest.mark.parametrize("reason", ABOUT)
 @pytest.mark.parametrize("forbids", [False, True])
 def test_each_is_a_warning_with_its_facts_and_says_whether_entries_are_stopped(reason, forbids):
-    (alert,) = compose(
-        report(Issue(reason=reason, forbids_entry=forbids, context={"age": "22.0 days"})),
-        settings=SETTINGS,
-    )
+    issue = Issue(reason=reason, forbids_entry=forbids, context={"age": "22.0 days"})
+    alert, *acts = compose(report(issue), settings=SETTINGS)
+    assert [act.kind for act in acts] == ["audit"] * (reason is Reason.MODEL_OVERRULED)
     assert alert.level is Level.WARNING
     assert alert.fields["age"] == "22.0 days"
     assert ("nothing is entered" in alert.title) is forbids
@@ -58,13 +61,12 @@ def test_a_day_of_ticks_says_each_once():
         Issue(reason=reason, forbids_entry=reason is Reason.MODEL_NOT_PROVEN) for reason in ABOUT
     )
     told = [
-        compose(report(*issues, at=AT + 15 * 3_600_000 + tick * 180_000), settings=SETTINGS)
-        for tick in range(480)
+        warnings(report(*issues, at=AT + 15 * 3_600_000 + tick * 180_000)) for tick in range(480)
     ]
     keys = {alert.key for alerts in told for alert in alerts}
     assert sum(len(alerts) for alerts in told) == 480 * len(ABOUT)
     assert len(keys) == len(ABOUT)
-    tomorrow = compose(report(*issues, at=AT + 39 * 3_600_000), settings=SETTINGS)
+    tomorrow = warnings(report(*issues, at=AT + 39 * 3_600_000))
     assert not keys & {alert.key for alert in tomorrow}
 
 
@@ -93,3 +95,19 @@ def test_a_watch_that_broke_is_told_and_other_failed_steps_as_before():
         "it broke",
     )
     assert compose(report(replace(broken, context={"step": "signal"})), settings=SETTINGS) == ()
+
+
+def test_an_overrule_is_told_as_an_act_once_for_each_model_however_many_ticks_it_acts() -> None:
+    why = Issue(
+        reason=Reason.MODEL_OVERRULED, forbids_entry=False, context={"found": "lets v1 enter"}
+    )
+    told = [
+        alert
+        for tick in range(0, 480 * 30, 60)
+        for alert in compose(report(why, at=AT + tick * 180_000), settings=SETTINGS)
+        if alert.kind == "audit"
+    ]
+    assert len(told) == 240
+    assert len({alert.key for alert in told}) == 1
+    assert (told[0].level, told[0].fields["why"]) == (Level.INFO, "lets v1 enter")
+    assert "v1" in told[0].title

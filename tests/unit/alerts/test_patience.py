@@ -46,7 +46,7 @@ class Bot:
         self.urls, self.lines = urls, Lines()
 
     def says(self, *alerts):
-        self.documents.commit([record_write(one, SETTINGS) for one in alerts])
+        self.documents.commit([record_write(one, bot=SETTINGS.id) for one in alerts])
 
     def ticks(self, times=1, *, step_ms=TICK_MS):
         for _ in range(times):

@@ -36,6 +36,7 @@ def test_an_address_of_a_topic_is_taken(address, told) -> None:
     "address",
     [
         "",
+        "digest",
         "discord",
         "pubsub://",
         "pubsub://my-project",

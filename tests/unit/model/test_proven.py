@@ -33,6 +33,7 @@ UNASKED = {  # what a proof does not depend on, with a reason each in `shared.mo
         "watch",
         "backtest",
         "study",
+        "digest",
         "discord",
         "telling",
     ),

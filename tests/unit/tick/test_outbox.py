@@ -46,7 +46,7 @@ def delivered(documents: MemoryDocuments) -> list[Alert]:
 
 def test_the_fields_of_an_alert_are_shown_in_the_order_in_which_they_were_composed() -> None:
     documents = MemoryDocuments()
-    documents.commit([record_write(ALERT, SETTINGS)])
+    documents.commit([record_write(ALERT, bot=SETTINGS.id)])
     stored = documents.query("alerts")
     assert list(stored[0].data["alert"]["fields"]) != list(ALERT.fields), "a store keeps none"
     (alert,) = delivered(documents)
@@ -57,7 +57,7 @@ def test_the_fields_of_an_alert_are_shown_in_the_order_in_which_they_were_compos
 @pytest.mark.parametrize("shown", [None, ["bot"], ["bot", "unknown", "why"], "why"])
 def test_one_of_before_or_of_another_version_loses_no_field(shown) -> None:
     documents = MemoryDocuments()
-    write = record_write(ALERT, SETTINGS)
+    write = record_write(ALERT, bot=SETTINGS.id)
     data = {name: value for name, value in (write.data or {}).items() if name != "shown"}
     documents.commit([replace(write, data=data if shown is None else {**data, "shown": shown})])
     (alert,) = delivered(documents)
@@ -66,9 +66,9 @@ def test_one_of_before_or_of_another_version_loses_no_field(shown) -> None:
 
 def test_one_whose_order_is_damaged_does_not_hold_back_the_others() -> None:
     documents = MemoryDocuments()
-    bad = record_write(replace(ALERT, key="default:bad"), SETTINGS)
+    bad = record_write(replace(ALERT, key="default:bad"), bot=SETTINGS.id)
     documents.commit(
-        [replace(bad, data={**(bad.data or {}), "shown": 7}), record_write(ALERT, SETTINGS)]
+        [replace(bad, data={**(bad.data or {}), "shown": 7}), record_write(ALERT, bot=SETTINGS.id)]
     )
     assert [alert.key for alert in delivered(documents)] == [ALERT.key]
 
@@ -76,7 +76,7 @@ def test_one_whose_order_is_damaged_does_not_hold_back_the_others() -> None:
 def test_one_that_is_no_mapping_is_named_and_does_not_hold_back_the_others() -> None:
     told: Any = "the stored document alerts/foreign has the layout 9"
     foreign = Document(path="alerts/foreign", data=told, version="1")
-    sound = as_stored(record_write(ALERT, SETTINGS))
+    sound = as_stored(record_write(ALERT, bot=SETTINGS.id))
     records, damaged = readable([foreign, sound])
     assert [one.alert for one in records] == [ALERT]
     assert damaged == [foreign]

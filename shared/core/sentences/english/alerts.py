@@ -76,8 +76,26 @@ SENTENCES = {
     # titles: retraining
     "alerts.title.retrained": "Retrained: {version} - {why}.",
     "alerts.title.retrain_failed": "The retraining stopped, and nothing was changed.",
+    # titles: what a person did
+    "alerts.audit.halt": "{who} halted {what}: nothing is entered.",
+    "alerts.audit.flatten": "{who} let {what} close all that it holds.",
+    "alerts.audit.resume": "{who} took back what halted {what}.",
+    "alerts.audit.promote": "{who} let the model {what} serve.",
+    "alerts.audit.rollback": "{who} went back to the model {what}.",
+    "alerts.audit.overrule": "{who} lets the model {what} enter, whatever its gate said.",
+    "alerts.audit.mend": "{who} closed a document that no tick could read: {what}.",
+    "alerts.audit.rotate": "{who} changed {what}.",
+    "alerts.audit.deploy": "{who} deployed {what}.",
+    "alerts.audit.move": "{who} moved {what}.",
+    "alerts.value.this_bot": "this bot",
+    "alerts.value.every_bot": "every bot",
+    "alerts.value.by_setting": "whoever sets this bot",
+    "alerts.field.who": "who",
     # names of fields
     "alerts.field.liquidity": "as",
+    "alerts.field.what_was_done": "what was done",
+    "alerts.field.by_when": "by when",
+    "alerts.field.command": "type",
     "alerts.field.average_price": "average price",
     "alerts.field.before": "before",
     "alerts.field.before_costs": "before costs",
@@ -91,7 +109,6 @@ SENTENCES = {
     "alerts.field.held": "held",
     "alerts.field.interest": "interest",
     "alerts.field.likely": "likely",
-    "alerts.field.meanwhile": "meanwhile",
     "alerts.field.net": "net",
     "alerts.field.now": "now",
     "alerts.field.open_since": "open since",
@@ -134,11 +151,7 @@ SENTENCES = {
     "alerts.value.clock_was_wrong": "a clock that was wrong wrote it",
     "alerts.value.maker": "maker",
     "alerts.value.taker": "taker",
-    "alerts.value.look_at_the_scheduler": (
-        "look at the scheduler, and at the clock of this machine"
-    ),
     "alerts.value.trained": "{since} to {until}, {rows} candles",
     "alerts.value.nothing_serves": "nothing: no entries",
     "alerts.value.unchanged": "{weeks} retrainings in a row have left the champion as it was",
-    "alerts.value.serves_on": "what serves goes on serving",
 }

@@ -1,0 +1,1 @@
+"""What a tick's report tells, a subject a module."""

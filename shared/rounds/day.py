@@ -1,0 +1,232 @@
+"""What a bot's store holds of one day of the digest; what is damaged is named and left out."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+
+from shared.core.calendar import DAY_MS, JST_MS, jst_day
+from shared.core.errors import BadData
+from shared.core.settings import Settings
+from shared.core.types import Alert, Level, Position, Trade
+from shared.stores.ports import Document
+from shared.tick.documents import BotDocuments
+from shared.turn.state import State
+
+MOST_TICKS = 1_500
+MOST_TRADES = 1_000
+MOST_ALERTS = 2_000
+_WRONG = (BadData, KeyError, TypeError, ValueError, AttributeError, InvalidOperation)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRecord:
+    """An alert of the outbox, and what came of it. Instants are ms UTC; `dead_why` says why nobody
+    took it.
+    """
+
+    path: str
+    alert: Alert
+    times: int = 1
+    is_waiting: bool = False
+    is_for_digest: bool = False
+    dead_at: int | None = None
+    dead_why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayFacts:
+    """What is known of the time from `begin_at` to `end_at`, ms UTC.
+
+    Attributes:
+        equity: Instants with the equity in yen, oldest first; the first may lie before `begin_at`.
+        peak_jpy: The highest equity that the drawdown limit knows; None where nobody knows.
+        trades: Those that were closed, oldest first.
+        statuses: How many ticks came to which end; `unfinished` were claimed and left no report.
+        marks: Prices at which the first and the last tick valued bitcoin; none, or both.
+        positions: What was held when the last tick ended.
+        alerts: Those that were noticed, or found dead, in this time, and all that wait.
+        damaged: Paths of documents that could not be read.
+        cut: Collections of which there was more than is read.
+    """
+
+    begin_at: int
+    end_at: int
+    equity: tuple[tuple[int, Decimal], ...] = ()
+    peak_jpy: Decimal | None = None
+    trades: tuple[Trade, ...] = ()
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    marks: tuple[float, float] | None = None
+    positions: tuple[Position, ...] = ()
+    alerts: tuple[AlertRecord, ...] = ()
+    damaged: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
+
+
+def digest_window(now_ms: int, settings: Settings) -> tuple[int, int]:
+    """From when to when the newest digest tells, ms UTC: the last 24 hours that end at `digest.at`.
+
+    >>> from shared.core.calendar import jst_text
+    >>> from shared.core.settings import load_settings
+    >>> window = digest_window(1_769_871_540_123, load_settings({}))
+    >>> [jst_text(at) for at in window]
+    ['2026-01-30 18:00:00 JST', '2026-01-31 18:00:00 JST']
+    """
+    hour, minute = settings.digest.at.split(":")
+    offset_ms = (int(hour) * 60 + int(minute)) * 60_000
+    end_at = (now_ms + JST_MS - offset_ms) // DAY_MS * DAY_MS - JST_MS + offset_ms
+    return end_at - DAY_MS, end_at
+
+
+def read_day(bot: BotDocuments, settings: Settings, *, begin_at: int, end_at: int) -> DayFacts:
+    """Read the documents of that time, a bounded number of them.
+
+    Raises what the store raises where it cannot be read at all (`Unavailable`, `StoreBroken`).
+    """
+    reader = _DayReader(bot, settings, begin_at, end_at)
+    statuses, marks, positions = reader.read_ticks()
+    return DayFacts(
+        begin_at=begin_at,
+        end_at=end_at,
+        equity=reader.read_equity(),
+        peak_jpy=reader.read_peak(),
+        trades=reader.read_trades(),
+        statuses=statuses,
+        marks=marks,
+        positions=positions,
+        alerts=reader.read_alerts(),
+        damaged=tuple(sorted(reader.damaged)),
+        cut=tuple(sorted(reader.cut)),
+    )
+
+
+class _DayReader:
+    """Reads one kind of documents after the other, and keeps what was wrong with them."""
+
+    def __init__(self, bot: BotDocuments, settings: Settings, begin_at: int, end_at: int) -> None:
+        self._bot, self._settings = bot, settings
+        self._begin_at, self._end_at = begin_at, end_at
+        self.damaged: set[str] = set()
+        self.cut: set[str] = set()
+
+    def read_equity(self) -> tuple[tuple[int, Decimal], ...]:
+        found: dict[int, Decimal] = {}
+        for date in dict.fromkeys((jst_day(self._begin_at), jst_day(self._end_at))):
+            path = f"days/{self._bot.bot}~{date}"
+            found |= self._read(path, partial(self._day_equity, path)) or {}
+        before = max((at for at in found if at <= self._begin_at), default=None)
+        return tuple(
+            (at, equity)
+            for at, equity in sorted(found.items())
+            if at == before or self._begin_at < at <= self._end_at
+        )
+
+    def _day_equity(self, path: str) -> dict[int, Decimal]:
+        stored = self._bot.documents.get(path)
+        told = {} if stored is None else stored.data["equity"]
+        points = {int(at): Decimal(equity) for at, equity in told.items()}
+        if not all(equity.is_finite() for equity in points.values()):
+            raise BadData(f"{path} is damaged: it has an equity that is no number")
+        return points
+
+    def read_peak(self) -> Decimal | None:
+        def peak() -> Decimal | None:
+            stored = self._bot.peek()
+            state = State.decode_state(
+                None if stored is None else stored.data.get("state"), self._settings
+            )
+            return None if state.limits is None else state.limits.equity_peak_jpy
+
+        return self._read(f"bots/{self._bot.bot}", peak)
+
+    def read_trades(self) -> tuple[Trade, ...]:
+        found = self._bot.documents.query(
+            "trades", field="closed_at", op=">=", value=self._begin_at, limit=MOST_TRADES
+        )
+        trades = (trade for _, trade in self._each(found, MOST_TRADES, _trade))
+        return tuple(trade for trade in trades if trade.closed_at < self._end_at)
+
+    def read_ticks(
+        self,
+    ) -> tuple[dict[str, int], tuple[float, float] | None, tuple[Position, ...]]:
+        found = self._bot.documents.query(
+            "ticks", field="claimed_at", op=">=", value=self._begin_at, limit=MOST_TICKS
+        )
+        statuses: dict[str, int] = {}
+        marks: list[float] = []
+        positions: tuple[Position, ...] = ()
+        for _, (claimed_at, status, mark, held) in self._each(found, MOST_TICKS, _tick):
+            if claimed_at >= self._end_at:
+                continue
+            statuses[status] = statuses.get(status, 0) + 1
+            marks += [] if mark is None else [mark]
+            positions = positions if held is None else held
+        return statuses, (marks[0], marks[-1]) if len(marks) > 1 else None, positions
+
+    def read_alerts(self) -> tuple[AlertRecord, ...]:
+        ask, begin_at = self._bot.documents.query, self._begin_at
+        found: dict[str, AlertRecord] = {}
+        for documents in (
+            ask("alerts", field="last_at", op=">=", value=begin_at, limit=MOST_ALERTS),
+            ask("alerts", field="dead_at", op=">=", value=begin_at, limit=MOST_ALERTS),
+            ask("alerts", field="waiting_for", value=self._bot.bot, limit=MOST_ALERTS),
+        ):
+            found |= dict(self._each(documents, MOST_ALERTS, _alert_record))
+        return tuple(sorted(found.values(), key=lambda record: (record.alert.at, record.path)))
+
+    def _each(
+        self, found: Sequence[Document], most: int, decode: Callable[[Document], T]
+    ) -> Iterator[tuple[str, T]]:
+        """Those of this bot that can be read, by their paths."""
+        if len(found) >= most:
+            self.cut.add(found[0].path.partition("/")[0])
+        for item in found:
+            if isinstance(item.data, Mapping) and item.data.get("bot") != self._bot.bot:
+                continue
+            told = self._read(item.path, partial(decode, item))
+            if told is not None:
+                yield item.path, told
+
+    def _read(self, path: str, read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except _WRONG:
+            self.damaged.add(path)
+            return None
+
+
+def _trade(item: Document) -> Trade:
+    return msgspec.convert({**item.data}, Trade)
+
+
+def _tick(item: Document) -> tuple[int, str, float | None, tuple[Position, ...] | None]:
+    """When it was claimed, how it ended, its price and what it held; None where it never knew."""
+    report = item.data["report"]
+    claimed_at = int(item.data["claimed_at"])
+    if report is None:
+        return claimed_at, "unfinished", None, None
+    mark = report.get("mark_price")
+    held = msgspec.convert(report["positions"], tuple[Position, ...])
+    known = held if report.get("equity_jpy") is not None else None
+    return claimed_at, str(report["status"]), None if mark is None else float(mark), known
+
+
+def _alert_record(item: Document) -> AlertRecord:
+    data: Mapping[str, Any] = item.data
+    alert = msgspec.convert(data["alert"], Alert)
+    dead_at = data.get("dead_at") or data.get("given_up_at")
+    is_waiting = data.get("waiting_for") is not None
+    for_digest = data.get("due", "digest" if alert.level is Level.INFO else "soon") == "digest"
+    return AlertRecord(
+        path=item.path,
+        alert=alert,
+        times=int(data.get("times", 1)),
+        is_waiting=is_waiting,
+        is_for_digest=is_waiting and for_digest and alert.kind != "digest",
+        dead_at=None if dead_at is None else int(dead_at),
+        dead_why=str(data.get("dead_why") or ""),
+    )
