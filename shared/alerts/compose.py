@@ -10,8 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from shared.alerts.wording import alert_key, context_facts, name_fields
-from shared.core.calendar import jst_day
+from shared.alerts.wording import (
+    alert_key,
+    context_facts,
+    daily_key,
+    lasting_key,
+    name_fields,
+)
 from shared.core.reasons import Reason
 from shared.core.sentences import reason_now, say
 from shared.core.sentences.figures import btc, duration, jst_and_utc, yen_words
@@ -140,10 +145,9 @@ def failure_alert(*, bot: str, at: int, found: str, remedy: str = "", settings: 
     >>> alert.title, alert.fields["what"]
     ('The tick failed and nothing was saved.', 'the disk is full')
     """
-    window = at // int(settings.discord.window_seconds * 1000)
     told = name_fields(what=found, what_to_do=remedy, time=jst_and_utc(at), bot=bot)
     return Alert(
-        key=alert_key(bot, "tick_failed", "store", window),
+        key=lasting_key(bot, "tick_failed", "store", at=at, settings=settings),
         level=Level.CRITICAL,
         kind="tick_failed",
         title=say("alerts.title.tick_failed_unsaved"),
@@ -159,7 +163,7 @@ class _Maker:
         self._bot = report.bot
         self._mode = report.mode
         self._at = report.finished_at
-        self._window_ms = int(settings.discord.window_seconds * 1000)
+        self._settings = settings
 
     def make_lasting(
         self, level: Level, kind: str, subject: object, title: str, told: Mapping[str, str]
@@ -167,7 +171,7 @@ class _Maker:
         """A condition: once a window."""
         return self._make(
             level,
-            alert_key(self._bot, kind, subject, self._at // self._window_ms),
+            lasting_key(self._bot, kind, subject, at=self._at, settings=self._settings),
             kind,
             title,
             told,
@@ -177,7 +181,7 @@ class _Maker:
     def make_daily(self, level: Level, kind: str, title: str, told: Mapping[str, str]) -> Alert:
         """A limit that lasts: once a JST day."""
         return self._make(
-            level, alert_key(self._bot, kind, jst_day(self._at)), kind, title, told, self._at
+            level, daily_key(self._bot, kind, at=self._at), kind, title, told, self._at
         )
 
     def make_event(

@@ -55,7 +55,7 @@ from shared.core.variants import AccountKind, PolicyName
 
 NOT_HASHED = (
     *("home", "state", "bucket", "clock", "exchange", "discord", "alerts"),
-    *("replay", "backtest", "study", "gate", "retrain"),
+    *("replay", "backtest", "study", "gate", "retrain", "rounds"),
 )
 
 """What cannot change a decision of a tick with a given model."""
@@ -209,6 +209,22 @@ class WatchSettings:
     hit_rate_slack: Share
     calibration_slack: Share
     forbid_entries: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundsSettings:
+    """What is looked at beside the ticks, and when it is too much.
+
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).rounds.silent_after_seconds
+    600.0
+    """
+
+    every_seconds: WholeSeconds
+    silent_after_seconds: Seconds
+    errors_an_hour: Earlier
+    unsettled_after_seconds: Seconds
+    tick_url: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,6 +405,7 @@ class Settings:
     gate: GateSettings
     retrain: RetrainSettings
     watch: WatchSettings
+    rounds: RoundsSettings
     risk: RiskSettings
     stages: dict[str, Share]
     execution: ExecutionSettings

@@ -1,0 +1,19 @@
+"""What is done beside the ticks, every quarter of an hour: the watch."""
+
+from shared.rounds.budget import budget_alert, budget_notice, remember_budget
+from shared.rounds.changes import WatchMemory, change
+from shared.rounds.conditions import Condition, conditions_of
+from shared.rounds.watch import Round, WatchPorts, look_around
+
+__all__ = [
+    "Condition",
+    "Round",
+    "WatchMemory",
+    "WatchPorts",
+    "budget_alert",
+    "budget_notice",
+    "change",
+    "conditions_of",
+    "look_around",
+    "remember_budget",
+]
