@@ -53,7 +53,7 @@ class BudgetNotice:
         return alert_key("budget", self.budget, self.month, f"{self.threshold:g}")
 
     @property
-    def found(self) -> str:
+    def sentence(self) -> str:
         """In words."""
         return say(
             "rounds.found.budget",
@@ -65,7 +65,7 @@ class BudgetNotice:
         )
 
     @property
-    def level(self) -> Level:
+    def loudness(self) -> Level:
         """Critical where nothing of the budget is left."""
         return Level.CRITICAL if self.threshold >= 1.0 else Level.WARNING
 
@@ -136,16 +136,16 @@ def budget_alert(
         return None
     return Alert(
         key=notice.key,
-        level=notice.level,
+        level=notice.loudness,
         kind="budget",
         title=say("rounds.title.budget"),
         at=now_ms,
         fields={
-            say("rounds.field.found"): notice.found,
+            say("rounds.field.found"): notice.sentence,
             say("rounds.field.did"): say("rounds.did.budget"),
             say("rounds.field.todo"): say("rounds.todo.budget"),
             say("rounds.field.command"): BUDGET_COMMAND,
-            say("rounds.field.by"): say(f"rounds.by.{notice.level}"),
+            say("rounds.field.by"): say(f"rounds.by.{notice.loudness}"),
         },
     )
 

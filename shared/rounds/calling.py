@@ -58,5 +58,5 @@ def _google_token(audience: str, session: requests.Session) -> str:
     from google.auth.transport.requests import Request
     from google.oauth2 import id_token
 
-    token: str = id_token.fetch_id_token(Request(session=session), audience)
-    return token
+    fetch: Callable[[Request, str], str] = id_token.fetch_id_token
+    return fetch(Request(session=session), audience)

@@ -1,5 +1,6 @@
 """What makes a condition: a rule each, from what was seen to what was found. No clock, no store."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import EllipsisType
@@ -114,9 +115,14 @@ def judge_errors(sight: Sight, settings: Settings) -> Judgement:
     ]
     if len(wrong) <= settings.rounds.errors_an_hour:
         return None
-    counts = {name: sum(tick.status == name for tick in wrong) for name in sorted(_ERRORS)}
-    lost = sum(tick.status is None for tick in wrong)
-    text = say("rounds.found.errors", ticks=len(wrong), lost=lost, **counts)
+    counts = Counter(tick.status for tick in wrong)
+    text = say(
+        "rounds.found.errors",
+        ticks=len(wrong),
+        failed=counts[TickStatus.FAILED],
+        degraded=counts[TickStatus.DEGRADED],
+        lost=counts[None],
+    )
     return Found(since_at=min(tick.claimed_at for tick in wrong), text=text)
 
 
@@ -208,7 +214,9 @@ def judge_budget(sight: Sight, _settings: Settings) -> Judgement:
     notice = sight.budget
     if notice is None or notice.is_over(sight.now_ms):
         return None
-    return Found(since_at=notice.began_at, text=notice.found, level=notice.level, key=notice.key)
+    return Found(
+        since_at=notice.began_at, text=notice.sentence, level=notice.loudness, key=notice.key
+    )
 
 
 RULES: Mapping[str, tuple[Level, Callable[[Sight, Settings], Judgement]]] = {

@@ -27,8 +27,11 @@ MOST_TICKS = 20
 """An hour of them. Where several bots share a store it looks back for less than that."""
 MOST_INTENTS = 4
 PART_SECONDS = 10.0
-DOCUMENTS = ("aside", "state", "orders", "ticks", "intents")
-BUCKET = ("memory", "model", "budget")
+STORES: Mapping[str, tuple[str, ...]] = {
+    "documents": ("aside", "state", "orders", "ticks", "intents"),
+    "bucket": ("memory", "model", "budget"),
+}
+"""The parts that are read of each store."""
 
 Read = TypeVar("Read")
 
@@ -118,24 +121,19 @@ class Reader:
 
     def read(self, name: str, read: Callable[[], Read], default: Read) -> Read:
         """What `read` gives, or the default where it cannot be read."""
-        found = default
         with self.part(name):
-            found = read()
-        return found
+            return read()
+        return default
 
     def store_faults(self) -> tuple[dict[str, str], dict[str, str]]:
         """Which stores answered no part at all, and what else could not be read."""
-        down = {
-            store: next(
-                iter(self._unavailable[part] for part in parts if part in self._unavailable)
-            )
-            for store, parts in (("documents", DOCUMENTS), ("bucket", BUCKET))
-            if any(part in self._unavailable for part in parts)
-            and not any(part in self.known for part in parts)
-        }
-        explained = {part for store in down for part in (DOCUMENTS, BUCKET)[store == "bucket"]}
-        rest = {**self._unavailable, **self._failed}
-        failures = {part: why for part, why in rest.items() if part not in explained}
+        down: dict[str, str] = {}
+        failures = {**self._unavailable, **self._failed}
+        for store, parts in STORES.items():
+            said = [self._unavailable[part] for part in parts if part in self._unavailable]
+            if said and not self.known.intersection(parts):
+                down[store] = said[0]
+                failures = {part: why for part, why in failures.items() if part not in parts}
         for part, why in {**down, **failures}.items():
             log("watch.unread", severity="ERROR", part=part, error=why)
         return down, failures
@@ -167,7 +165,8 @@ def read_sight(
             return None, None
         return registry.data_end(pointer.version), pointer.retrained_at
 
-    as_of, retrained_at = reader.read("model", model, (None, None))
+    unknown: tuple[int | None, int | None] = (None, None)
+    as_of, retrained_at = reader.read("model", model, unknown)
     sight = Sight(
         now_ms=now_ms,
         watching_since=watching_since,
@@ -213,7 +212,9 @@ def _ticks(bot: BotDocuments, *, since_ms: int) -> tuple[TickSeen, ...]:
 
 def _tick(item: Document) -> TickSeen:
     report: Mapping[str, Any] | None = item.data.get("report")
-    told = (
-        {} if report is None else {"status": report["status"], "finished_at": report["finished_at"]}
+    return TickSeen(
+        claimed_at=item.data["claimed_at"],
+        expires_at=item.data["expires_at"],
+        status=None if report is None else report["status"],
+        finished_at=0 if report is None else report["finished_at"],
     )
-    return TickSeen(claimed_at=item.data["claimed_at"], expires_at=item.data["expires_at"], **told)

@@ -189,7 +189,7 @@ def _finish(
         kept = None
     if not waiting:
         return done
-    if not _tell(ports, waiting):
+    if _tell_fresh(ports, waiting):
         return replace(done, is_told=False)
     if kept is not None:
         _settle(book, kept)
@@ -203,7 +203,8 @@ def _first_kept(done: Round, book: MemoryBook, before: Remembered) -> Round:
     return done
 
 
-def _tell(ports: WatchPorts, waiting: Sequence[Alert]) -> bool:
+def _tell_fresh(ports: WatchPorts, waiting: Sequence[Alert]) -> Sequence[Alert]:
+    """Tell what the outbox does not know; what remains untold."""
     fresh = [alert for alert in waiting if not _is_known(ports, alert)]
     try:
         if fresh:
@@ -211,8 +212,8 @@ def _tell(ports: WatchPorts, waiting: Sequence[Alert]) -> bool:
     # They wait in the memory; what is wrong with telling must not end the watch.
     except Exception as error:  # noqa: BLE001
         log("watch.untold", severity="CRITICAL", alerts=len(fresh), error=type(error).__name__)
-        return False
-    return True
+        return fresh
+    return ()
 
 
 def _is_known(ports: WatchPorts, alert: Alert) -> bool:
