@@ -90,8 +90,10 @@ def judge_clock(sight: Sight, settings: Settings) -> Judgement:
     """This machine's clock against the exchange's, or else against the times that ticks stored."""
     wrong = impossible_times(sight, settings)
     if sight.off_ms:
-        key = "rounds.found.clock_ahead" if sight.off_ms > 0 else "rounds.found.clock_behind"
-        text = say(key, off=duration(abs(sight.off_ms) / 1000))
+        text = say(
+            "rounds.found.clock_ahead" if sight.off_ms > 0 else "rounds.found.clock_behind",
+            off=duration(abs(sight.off_ms) / 1000),
+        )
         return Found(since_at=sight.now_ms, text=text)
     if wrong:
         ahead = duration((wrong[-1] - sight.now_ms) / 1000)

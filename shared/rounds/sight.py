@@ -192,8 +192,8 @@ def look_again(
     state = reader.read(
         "state", lambda: _state(BotDocuments(open_documents(), settings.id), settings), sight.state
     )
-    before = sight.state.last_finished_at if sight.state is not None else 0
-    finished = state is not None and state.last_finished_at not in {0, before}
+    before = sight.state.last_tick if sight.state is not None else ""
+    finished = state is not None and state.last_tick not in {"", before}
     return replace(sight, now_ms=now_ms, state=state, finished_by_call=finished)
 
 
