@@ -62,6 +62,7 @@ class WatchMemory:
         rescued: In so many rounds in a row a tick finished only because the watch called it.
         waiting: Alerts of a round that nobody knows to have been told.
         held_until: Until then the round that wrote `waiting` may be telling it.
+        number: How often it was written.
 
     >>> WatchMemory(first_at=0).lasting
     {}
@@ -72,6 +73,7 @@ class WatchMemory:
     rescued: int = 0
     waiting: tuple[Alert, ...] = ()
     held_until: int = 0
+    number: int = 0
 
 
 def change(

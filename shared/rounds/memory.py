@@ -1,13 +1,16 @@
 """Where the watch keeps its memory: an object of the bucket, so that it is there when the document
 store is down, under a precondition on its generation, so that of two watches one tells.
 
-While the bucket does not answer, the memory is the document `watch/{bot}`, under compare-and-set;
-the first round that reaches both takes it back into the bucket. Where neither answers nothing can
-be remembered, and each round tells what it finds.
+The document `watch/{bot}` holds a copy, which takes its place while the bucket does not answer,
+then under compare-and-set; the copy with the higher number is the newer one. Where neither can be
+written nothing can be remembered, and each round tells what it finds. Where one store goes in the
+very round in which the other comes back, what only the first knew to have begun is not told to be
+over.
 """
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,12 +26,14 @@ from shared.stores.ports import Bucket, Document, DocumentStore, Write
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
     """A memory, and what must still be stored for it to be replaced: the object's generation (None:
-    the bucket does not answer) and the document that stands in for it.
+    the bucket does not answer) and the copy's document. `is_whole`: both places hold it, as far as
+    they answer.
     """
 
     memory: WatchMemory
     generation: int | None
     aside: Document | None
+    is_whole: bool = True
 
 
 class MemoryBook:
@@ -37,24 +42,27 @@ class MemoryBook:
     def __init__(
         self, bucket: Bucket, open_documents: Callable[[], DocumentStore], bot: str
     ) -> None:
-        """Keep it in `bucket`, and among the documents while that does not answer."""
+        """Keep it in `bucket`, with a copy among the documents."""
         self._bucket, self._open_documents = bucket, open_documents
         self._key, self._path = f"watch/{bot}.json", f"watch/{bot}"
 
     def load(self, reader: Reader, *, now_ms: int) -> Remembered:
         """What is remembered. What is damaged is begun anew."""
+        kept: WatchMemory | None = None
         generation: int | None = None
-        memory = WatchMemory(first_at=now_ms)
         with reader.part("memory"):
             stored = self._bucket.get(self._key)
             generation = 0 if stored is None else stored.generation
-            if stored is not None:
-                memory = _decode_memory(stored.data, self._key) or memory
+            kept = None if stored is None else _decode_memory(stored.data, self._key)
         aside = reader.read("aside", lambda: self._open_documents().get(self._path), None)
-        kept = None if aside is None else _decode_memory(aside.data.get("memory"), self._path)
-        if kept is not None:
-            memory = _join(memory, kept)
-        return Remembered(memory=memory, generation=generation, aside=aside)
+        copy = None if aside is None else _decode_memory(aside.data.get("memory"), self._path)
+        found = [memory for memory in (kept, copy) if memory is not None]
+        newest = max(found, key=lambda memory: memory.number, default=WatchMemory(first_at=now_ms))
+        known = [
+            memory for part, memory in (("memory", kept), ("aside", copy)) if part in reader.known
+        ]
+        is_whole = all(memory is not None and memory.number == newest.number for memory in known)
+        return Remembered(memory=newest, generation=generation, aside=aside, is_whole=is_whole)
 
     def save(self, before: Remembered, memory: WatchMemory) -> Remembered:
         """Put `memory` in the place of what was read.
@@ -63,20 +71,21 @@ class MemoryBook:
             Conflict: Another watch wrote meanwhile; nothing was written.
             Unavailable: Nowhere can it be written.
         """
+        numbered = replace(memory, number=before.memory.number + 1)
+        text = json.dumps(msgspec.to_builtins(numbered))
         if before.generation is None:
-            return self._save_aside(before, memory)
-        data = json.dumps(msgspec.to_builtins(memory)).encode()
+            return self._save_aside(before, numbered, text)
         try:
-            generation = self._bucket.put(self._key, data, if_generation=before.generation)
+            generation = self._bucket.put(self._key, text.encode(), if_generation=before.generation)
         except (Unavailable, StoreBroken):
-            return self._save_aside(replace(before, generation=None), memory)
-        if before.aside is not None:
-            self._open_documents().commit([Write(kind="delete", path=self._path)])
-        return Remembered(memory=memory, generation=generation, aside=None)
+            return self._save_aside(before, numbered, text)
+        with suppress(Exception):  # a later round makes the copy whole
+            write = Write(kind="put", path=self._path, data={"memory": text})
+            self._open_documents().commit([write])
+        return Remembered(memory=numbered, generation=generation, aside=before.aside)
 
-    def _save_aside(self, before: Remembered, memory: WatchMemory) -> Remembered:
-        documents = self._open_documents()
-        data = {"memory": json.dumps(msgspec.to_builtins(memory))}
+    def _save_aside(self, before: Remembered, memory: WatchMemory, text: str) -> Remembered:
+        documents, data = self._open_documents(), {"memory": text}
         try:
             if before.aside is None:
                 aside = documents.create(self._path, data)
@@ -85,17 +94,6 @@ class MemoryBook:
         except AlreadyExists as error:
             raise Conflict(str(error)) from error
         return Remembered(memory=memory, generation=None, aside=aside)
-
-
-def _join(memory: WatchMemory, aside: WatchMemory) -> WatchMemory:
-    """Both: what was kept aside is newer, but began without knowing what had begun before."""
-    known = {alert.key for alert in aside.waiting}
-    return replace(
-        aside,
-        first_at=min(memory.first_at, aside.first_at),
-        lasting={**aside.lasting, **memory.lasting},
-        waiting=(*(each for each in memory.waiting if each.key not in known), *aside.waiting),
-    )
 
 
 def _decode_memory(data: Any, where: str) -> WatchMemory | None:

@@ -177,8 +177,8 @@ def _finish(
 ) -> Round:
     waiting = (*before.memory.waiting, *done.alerts)
     claimed = replace(after, waiting=waiting, held_until=hold_until if waiting else 0)
-    if not waiting and claimed == before.memory and before.aside is None:
-        return _first_kept(done, book, before)
+    if claimed == before.memory and before.is_whole:
+        return done
     try:
         kept: Remembered | None = book.save(before, claimed)
     except Conflict:
@@ -193,13 +193,6 @@ def _finish(
         return replace(done, is_told=False)
     if kept is not None:
         _settle(book, kept)
-    return done
-
-
-def _first_kept(done: Round, book: MemoryBook, before: Remembered) -> Round:
-    """The very first round is remembered also where it was quiet: silence is counted from it."""
-    if before.generation == 0:
-        _settle(book, before)
     return done
 
 

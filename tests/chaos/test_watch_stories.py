@@ -43,8 +43,11 @@ class Story:
         for name in ("silent", "halt", "unsettled", "late", "documents_down", "bucket_down"):
             if dice.random() < (0.5 if name in self.wrong else 0.12):
                 self.wrong ^= {name}
-        if {"documents_down", "bucket_down"} <= self.wrong:
-            self.wrong.discard(dice.choice(["documents_down", "bucket_down"]))
+        # One store comes back a round before the other goes: see the memory's module.
+        if world.bucket.stopped or "bucket_down" in self.wrong:
+            self.wrong.discard("documents_down")
+        if world.documents.stopped:
+            self.wrong.discard("bucket_down")
         world.documents.stopped = "documents_down" in self.wrong
         world.bucket.stopped = "bucket_down" in self.wrong
         self._write_orders()
@@ -108,7 +111,7 @@ def check_repeats(told: list[Alert]) -> int:
     """Of one episode a critical one is told once an hour at the most, a warning once a day."""
     last: dict[str, Alert] = {}
     repeats = 0
-    for alert in told:
+    for alert in (one for one in told if one.kind != "late"):
         before = last.get(begun_at(alert))
         if before is not None and before.key != alert.key:
             least = HOUR_MS if alert.level is Level.CRITICAL else DAY_MS
@@ -138,8 +141,8 @@ def test_what_begins_is_told_in_its_round_once_and_what_is_over_once() -> None:
             now = [
                 alert_name(alert)
                 for alert in story.world.told[told:]
-                if alert.at - int(begun_at(alert).partition(":")[2] or 0) < ROUND
-                or alert.kind in {"all_clear", "late"}
+                if alert.kind in {"all_clear", "late"}
+                or alert.at - int(begun_at(alert).partition(":")[2]) < ROUND
             ]
             assert Counter(now) == story.expected - before, (story.seed, number)
         assert episodes(story.world.told) == story.expected, story.seed
@@ -164,19 +167,16 @@ def test_two_watches_that_race_at_any_call_tell_once(knows_keys) -> None:
             story.happen()
             story.expect()
             at = story.dice.randrange(14)
-            calls = iter(range(1_000))
-
-            def let_in(when: str, what: str, at=at, calls=calls, world=story.world) -> None:
-                if next(calls) == at:
-                    world.hook = lambda _when, _what: None
-                    counts[f"let in {when} {what}"] += 1
-                    counts["beaten"] += world.look().is_beaten
-
-            # The last calls are those of writing and telling: count from the end now and then.
-            story.world.hook = late_hook(let_in, story, counts) if at % 2 else let_in
+            # The last calls are those of writing and telling: these are named half of the time.
+            story.world.hook = (
+                named_hook(story, counts) if at % 2 else numbered_hook(story, counts, at)
+            )
             counts["beaten"] += story.world.look().is_beaten
             story.world.hook = lambda _when, _what: None
-        assert episodes(story.world.told) == story.expected, story.seed
+        assert +(episodes(story.world.told) - story.expected) == Counter(), story.seed
+        lost = story.expected - episodes(story.world.told)
+        # Its key is the tick's, which tells it again in its next window.
+        assert set(lost) <= ({"late"} if knows_keys else set()), story.seed
         keys = [alert.key for alert in story.world.told if alert.kind != "late"]
         assert len(set(keys)) == len(keys), story.seed
         counts += story.counts
@@ -185,7 +185,25 @@ def test_two_watches_that_race_at_any_call_tell_once(knows_keys) -> None:
         assert counts[f"let in {what}"] > 15, counts
 
 
-def late_hook(plain, story: Story, counts: Counter[str]):
+def numbered_hook(story: Story, counts: Counter[str], at: int):
+    """Lets the other watch in at the call of this number."""
+    calls = iter(range(1_000))
+
+    def hook(when: str, what: str) -> None:
+        if next(calls) == at:
+            let_in(story, counts, when, what)
+
+    return hook
+
+
+def let_in(story: Story, counts: Counter[str], when: str, what: str) -> None:
+    """The other watch goes round from start to end, in the midst of the first one's round."""
+    story.world.hook = lambda _when, _what: None
+    counts[f"let in {when} {what}"] += 1
+    counts["beaten"] += story.world.look().is_beaten
+
+
+def named_hook(story: Story, counts: Counter[str]):
     """Lets the other watch in where the memory is written or people are told."""
     places = [
         (when, what)
@@ -196,9 +214,7 @@ def late_hook(plain, story: Story, counts: Counter[str]):
 
     def hook(when: str, what: str) -> None:
         if (when, what) == place:
-            story.world.hook = lambda _when, _what: None
-            counts[f"let in {when} {what}"] += 1
-            counts["beaten"] += story.world.look().is_beaten
+            let_in(story, counts, when, what)
 
     return hook
 
@@ -231,12 +247,12 @@ def test_a_kill_at_any_call_loses_nothing_and_repeats_at_most_one_telling(knows_
         tellings = Counter(alert.at for alert in told if again[alert.key] > 1)
         assert len(tellings) <= kills, story.seed
         assert max(again.values()) <= 2 or kills > 1, story.seed
-        assert not repeated or not knows_keys, story.seed
+        assert {key for key, count in again.items() if count > 1} <= story.world.unstored
         counts["kills"] += kills
         counts["repeated"] += repeated
         counts += story.counts
     assert counts["kills"] > 800, counts
-    assert (counts["repeated"] > 30) is not knows_keys, counts
+    assert counts["repeated"] > (5 if knows_keys else 30), counts
     for what in ("bucket.put", "tell", "bucket.get", "documents.query"):
         for when in ("before", "after"):
             assert counts[f"killed {when} {what}"] > 20, counts

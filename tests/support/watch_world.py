@@ -64,7 +64,7 @@ class Shaky:
 
 class WatchWorld:
     """One bot. `told` is what reached people, in order; `knows_keys`: whether the teller refuses a
-    key that it has stored, as the outbox does.
+    key that it has stored, as the outbox does; `unstored`: the keys that it could not store.
     """
 
     def __init__(self, *, knows_keys: bool = True, documents: Any = None, **environ: str) -> None:
@@ -76,6 +76,7 @@ class WatchWorld:
         self.bucket = Shaky(MemoryBucket(), "bucket", self._step)
         self.bot = BotDocuments(self.store, self.settings.id)
         self.told: list[Alert] = []
+        self.unstored: set[str] = set()
         self.knows_keys, self.deaf = knows_keys, False
         self.call_tick: Callable[[], bool] | None = None
         self.skew_ms: Callable[[], float | None] | None = None
@@ -141,6 +142,8 @@ class WatchWorld:
                     self.store.create(f"alerts/{alert.key}", {"waiting_for": None})
                 except AlreadyExists:
                     continue
+            else:
+                self.unstored.add(alert.key)
             self.told.append(alert)
         self._step("after", "tell")
 

@@ -37,7 +37,7 @@ def test_a_quiet_bot_has_nothing_to_tell_and_a_quiet_round_writes_nothing() -> N
     written = world.bucket.inner.generation("watch/default.json")
     assert [go_on(world) for _ in range(100)] == [[]] * 100
     assert world.bucket.inner.generation("watch/default.json") == written
-    assert world.store.query("watch") == []
+    assert len(world.store.query("watch")) == 1, "the copy"
 
 
 def test_ticks_that_cease_are_told_within_a_period_then_hourly_and_their_return_once() -> None:
@@ -162,10 +162,9 @@ def test_a_bucket_that_stops_is_told_once_though_the_memory_lay_in_it() -> None:
     world.bot.halt(who="Aiko", why="a storm", now_ms=T0)
     assert go_on(world) == ["halt"]
     world.bucket.stopped = True
-    assert [go_on(world) for _ in range(4)] == [["bucket_down", "halt"], [], [], []]
+    assert [go_on(world) for _ in range(4)] == [["bucket_down"], [], [], []]
     world.bucket.stopped = False
     assert go_on(world) == ["-bucket_down"]
-    assert world.store.query("watch") == []
     assert go_on(world) == []
 
 
