@@ -157,6 +157,7 @@ def test_what_begins_is_told_in_its_round_once_and_what_is_over_once() -> None:
     assert counts["repeats"] > 10, counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("knows_keys", [True, False])
 def test_two_watches_that_race_at_any_call_tell_once(knows_keys) -> None:
     counts: Counter[str] = Counter()
@@ -219,6 +220,7 @@ def named_hook(story: Story, counts: Counter[str]):
     return hook
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("knows_keys", [True, False])
 def test_a_kill_at_any_call_loses_nothing_and_repeats_at_most_one_telling(knows_keys) -> None:
     counts: Counter[str] = Counter()
