@@ -13,7 +13,7 @@ from shared.alerts.subjects.maker import AlertMaker
 from shared.alerts.subjects.orders import order_alerts
 from shared.alerts.subjects.positions import position_alerts
 from shared.alerts.subjects.trades import entry_alerts, trade_alerts
-from shared.alerts.wording import alert_key, name_fields
+from shared.alerts.wording import lasting_key, name_fields
 from shared.core.sentences import say
 from shared.core.sentences.figures import jst_and_utc
 from shared.core.settings import Settings
@@ -77,13 +77,12 @@ def failure_alert(*, bot: str, at: int, found: str, remedy: str = "", settings: 
     >>> alert.title, alert.fields["what"]
     ('The tick failed and nothing was saved.', 'the disk is full')
     """
-    window = at // int(settings.discord.window_seconds * 1000)
     level, kind = Level.CRITICAL, "tick_failed"
     told = advice_fields(kind, level, at=at)
     told |= name_fields(what_to_do=remedy) if remedy else {}
     told |= name_fields(what=found, time=jst_and_utc(at), bot=bot)
     return Alert(
-        key=alert_key(bot, kind, "store", window),
+        key=lasting_key(bot, kind, "store", at=at, settings=settings),
         level=level,
         kind=kind,
         title=say("alerts.title.tick_failed_unsaved"),

@@ -47,6 +47,11 @@ class BoundedClock:
     `off_ms`: ours minus the exchange's, where they differ by more than is allowed; 0 where ours is
     right or nobody knows. A clock that is behind stays behind: what is stored may be older than it
     should be, but never lies in the future. `known`: whether the two were ever compared.
+
+    >>> clock = BoundedClock(SystemClock(), allowed_ms=2_000)
+    >>> clock.compare(3_600_000)
+    >>> clock.off_ms, clock.own_ms() > clock.exchange_ms()
+    (3600000, True)
     """
 
     def __init__(self, inner: Clock, *, allowed_ms: float) -> None:

@@ -107,7 +107,11 @@ def _connect_seconds() -> float:
 
 
 class StayingSession(requests.Session):
-    """Follows no redirect: 307 and 308 would send a POST again, with its signature."""
+    """Follows no redirect: 307 and 308 would send a POST again, with its signature.
+
+    >>> StayingSession().get_redirect_target(requests.Response()) is None
+    True
+    """
 
     def get_redirect_target(self, _resp: requests.Response) -> None:
         """Nowhere."""

@@ -115,6 +115,17 @@ class BundleRegistry:
                 return blob.data
         return None
 
+    def data_end(self, version: str) -> int | None:
+        """When the data of a bundle ended, by its manifest alone; None where that cannot be read.
+
+        For whoever looks from outside: no seal is checked.
+        """
+        manifest = self.manifest(version)
+        try:
+            return None if manifest is None else int(json.loads(manifest)["as_of"])
+        except (ValueError, KeyError, TypeError):
+            return None
+
     def most_logged(self) -> int:
         """The most tries that any bundle here knows a trial log to have held; a manifest that
         cannot be read knows nothing.

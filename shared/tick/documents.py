@@ -341,11 +341,11 @@ class BotDocuments:
         except Conflict as error:
             raise LeaseLost(f"another tick has settled {intent.path} meanwhile") from error
 
-    def open_intents(self) -> list[Document]:
+    def open_intents(self, *, limit: int = 100) -> list[Document]:
         """Intents of orders that no saved state knows of: a tick died between writing them and
         saving.
         """
-        return self.documents.query("intents", field="open_for", value=self.bot)
+        return self.documents.query("intents", field="open_for", value=self.bot, limit=limit)
 
     def mend_intent(self, path: str, *, who: str, why: str, now_ms: int) -> None:
         """Close an intent that cannot be read: it blocks nothing any more, and what it held goes

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from shared.alerts.acts import act_alert
 from shared.alerts.advice import advice_fields
-from shared.alerts.wording import alert_key, name_fields
-from shared.core.calendar import jst_day
+from shared.alerts.wording import alert_key, daily_key, lasting_key, name_fields
 from shared.core.sentences import say
 from shared.core.sentences.figures import jst_and_utc
 from shared.core.settings import Settings
@@ -24,7 +23,7 @@ class AlertMaker:
         self._bot = report.bot
         self._mode = report.mode
         self._at = report.finished_at
-        self._window_ms = int(settings.discord.window_seconds * 1000)
+        self._settings = settings
 
     def make_lasting(
         self,
@@ -38,7 +37,7 @@ class AlertMaker:
         reason: str = "",
     ) -> Alert:
         """A condition: once a window."""
-        key = alert_key(self._bot, kind, subject, self._at // self._window_ms)
+        key = lasting_key(self._bot, kind, subject, at=self._at, settings=self._settings)
         advice = advice_fields(kind, level, at=self._at, variant=variant, reason=reason)
         thread = alert_key(self._bot, kind, subject)
         return self._make(level, key, kind, title, {**advice, **told}, self._at, thread=thread)
@@ -47,7 +46,7 @@ class AlertMaker:
         self, level: Level, kind: str, title: str, told: Mapping[str, str], *, variant: str = ""
     ) -> Alert:
         """A limit that lasts: once a JST day."""
-        key = alert_key(self._bot, kind, jst_day(self._at))
+        key = daily_key(self._bot, kind, at=self._at)
         advice = advice_fields(kind, level, at=self._at, variant=variant)
         return self._make(level, key, kind, title, {**advice, **told}, self._at)
 

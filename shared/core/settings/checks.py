@@ -133,6 +133,7 @@ def check_settings(settings: Settings) -> None:
     for name, url in {
         **addresses,
         **({} if settings.clock == "system" else {"clock": settings.clock}),
+        **({"rounds.tick_url": settings.rounds.tick_url} if settings.rounds.tick_url else {}),
     }.items():
         if not _is_address(url):
             raise BadSettings(

@@ -56,7 +56,7 @@ from shared.core.variants import AccountKind, PolicyName
 
 SURROUNDINGS = (
     *("home", "state", "bucket", "clock", "exchange"),
-    *("alerts", "discord", "telling", "digest"),
+    *("alerts", "discord", "telling", "digest", "rounds"),
 )
 """Where a bot lives and how it tells: no decision, no model and no experiment depends on it."""
 NOT_HASHED = (*SURROUNDINGS, "replay", "backtest", "study", "gate", "retrain")
@@ -212,6 +212,22 @@ class WatchSettings:
     hit_rate_slack: Share
     calibration_slack: Share
     forbid_entries: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundsSettings:
+    """What is looked at beside the ticks, and when it is too much.
+
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).rounds.silent_after_seconds
+    600.0
+    """
+
+    every_seconds: WholeSeconds
+    silent_after_seconds: Seconds
+    errors_an_hour: Earlier
+    unsettled_after_seconds: Seconds
+    tick_url: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -420,6 +436,7 @@ class Settings:
     gate: GateSettings
     retrain: RetrainSettings
     watch: WatchSettings
+    rounds: RoundsSettings
     risk: RiskSettings
     stages: dict[str, Share]
     execution: ExecutionSettings

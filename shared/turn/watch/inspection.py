@@ -69,7 +69,12 @@ def inspect_model(
         settings: `watch` has the limits.
     """
     found = (
-        *_ages(bundle, pointer, now_ms, settings),
+        *age_findings(
+            bundle.manifest.as_of,
+            None if pointer is None else pointer.retrained_at,
+            now_ms=now_ms,
+            settings=settings,
+        ),
         *_still(bundle, prediction, settings),
         *_drift_findings(bundle, features, prediction, settings),
         *_worse(bundle, features, prediction, candles, settings),
@@ -84,10 +89,19 @@ def inspect_model(
     )
 
 
-def _ages(
-    bundle: Bundle, pointer: Retrained | None, now_ms: int, settings: Settings
+def age_findings(
+    as_of: int | None, retrained_at: int | None, *, now_ms: int, settings: Settings
 ) -> Iterator[tuple[Reason, dict[str, str]]]:
-    age = (now_ms - bundle.manifest.as_of) / DAY_MS
+    """What is too old: the end of the model's data, the end of the last retraining.
+
+    None of either: nobody knows it, and it is not too old.
+
+    >>> from shared.core.settings import load_settings
+    >>> found = age_findings(0, 21 * DAY_MS, now_ms=22 * DAY_MS, settings=load_settings({}))
+    >>> [(reason.value, facts["age"]) for reason, facts in found]
+    [('model_old', '22.0 days')]
+    """
+    age = 0.0 if as_of is None else (now_ms - as_of) / DAY_MS
     if age > settings.watch.max_age_days:
         yield (
             Reason.MODEL_OLD,
@@ -96,8 +110,8 @@ def _ages(
                 "limit": f"{settings.watch.max_age_days:g} days",
             },
         )
-    if pointer is not None and pointer.retrained_at is not None:
-        since = (now_ms - pointer.retrained_at) / DAY_MS
+    if retrained_at is not None:
+        since = (now_ms - retrained_at) / DAY_MS
         if since > settings.watch.overdue_days:
             yield (
                 Reason.RETRAIN_OVERDUE,

@@ -1,0 +1,316 @@
+"""Each condition begins where its rule says, is told once, and once more when it is over."""
+
+from dataclasses import replace
+
+import pytest
+
+from shared.core.calendar import DAY_MS, HOUR_MS, MINUTE_MS
+from shared.core.sentences.english.rounds import SENTENCES
+from shared.core.types import Level
+from shared.model.registry import BundleRegistry
+from shared.rounds.conditions import COMMANDS
+from shared.rounds.rules import RULES
+from tests.support.made_bundles import WHY, made
+from tests.support.watch_world import ROUND, T0, WatchWorld, alert_name
+
+
+def living() -> WatchWorld:
+    """A world in which ticks finish, and the watch has gone round once."""
+    world = WatchWorld()
+    world.tick()
+    assert world.look().conditions == ()
+    return world
+
+
+def go_on(world: WatchWorld, *, ticks: bool = True) -> list[str]:
+    """A quarter of an hour later; what that told."""
+    before = len(world.told)
+    world.clock.true_ms += ROUND
+    if ticks:
+        world.tick()
+    world.look()
+    return world.kinds()[before:]
+
+
+def test_a_quiet_bot_has_nothing_to_tell_and_a_quiet_round_writes_nothing() -> None:
+    world = living()
+    written = world.bucket.inner.generation("watch/default.json")
+    assert [go_on(world) for _ in range(100)] == [[]] * 100
+    assert world.bucket.inner.generation("watch/default.json") == written
+    assert len(world.store.query("watch")) == 1, "the copy"
+
+
+def test_ticks_that_cease_are_told_within_a_period_then_hourly_and_their_return_once() -> None:
+    world = living()
+    told = [go_on(world, ticks=False) for _ in range(9)]
+    assert told == [["silent"], [], [], [], ["silent"], [], [], [], ["silent"]]
+    assert {alert.level for alert in world.told} == {Level.CRITICAL}
+    assert go_on(world) == ["-silent"]
+    assert go_on(world) == []
+
+
+def test_silence_begins_after_the_seconds_that_are_set_and_not_before() -> None:
+    for seconds, name in ((600, []), (601, ["silent"])):
+        world = living()
+        world.look(after_ms=seconds * 1000)
+        assert world.kinds() == name
+
+
+def test_a_bot_that_never_ticked_is_silent_since_the_first_round() -> None:
+    world = WatchWorld()
+    world.look()
+    assert [go_on(world, ticks=False) for _ in range(3)] == [["silent"], [], []]
+    assert "no tick was ever finished" in world.told[0].fields["what was found"]
+
+
+def test_a_bot_whose_state_is_damaged_is_judged_by_its_reports() -> None:
+    world = living()
+    stored = world.bot.peek()
+    world.store.replace(stored, {**stored.data, "state": {"schema": "x"}})
+    world.look(after_ms=MINUTE_MS)
+    assert world.kinds() == ["blind"]
+    assert go_on(world, ticks=False) == ["silent"]
+
+
+@pytest.mark.parametrize("status", ["failed", "degraded", "lost"])
+def test_more_than_five_errors_an_hour_are_told_and_five_are_not(status) -> None:
+    world = living()
+    for number in range(5):
+        world.tick(status, at=world.clock.true_ms + number * MINUTE_MS)
+    assert go_on(world) == []
+    world.tick(status)
+    assert go_on(world) == ["errors"]
+    assert [go_on(world) for _ in range(3)] == [[], [], ["-errors"]]
+
+
+def test_an_order_that_nobody_settles_is_told_and_a_fresh_one_is_not() -> None:
+    world = living()
+    path = world.write_order(at=world.clock.true_ms)
+    assert go_on(world) == []
+    assert go_on(world) == ["unsettled"]
+    assert path in world.told[0].fields["what was found"]
+    world.settle_order(path)
+    assert go_on(world) == ["-unsettled"]
+
+
+def test_a_persons_halt_is_told_and_what_takes_it_back() -> None:
+    world = living()
+    halt = world.bot.halt(who="Aiko", why="a storm", now_ms=T0)
+    assert go_on(world) == ["halt"]
+    assert "by Aiko" in world.told[0].fields["what was found"]
+    world.bot.resume(halts=[halt.id], drawdown=0, who="Aiko", why="over", now_ms=T0)
+    assert go_on(world) == ["-halt"]
+
+
+def test_a_drawdown_halt_is_told_under_the_ticks_key_and_its_end_by_the_tick() -> None:
+    world = living()
+    world.tick(halted_at=T0)
+    assert go_on(world) == ["drawdown_halt"]
+    assert world.told[0].key == "default:drawdown_halt:" + world.told[0].key.split(":")[2]
+    world.bot.resume(halts=[], drawdown=T0, who="Aiko", why="seen", now_ms=T0)
+    assert go_on(world) == []
+    assert world.look().conditions == ()
+
+
+def test_ticks_that_are_all_late_are_told_and_two_are_not() -> None:
+    world = living()
+    world.clock.true_ms += ROUND
+    world.tick(late_in_a_row=2)
+    world.look()
+    assert world.kinds() == []
+    world.tick(late_in_a_row=3)
+    world.look()
+    world.tick(late_in_a_row=0)
+    world.look()
+    assert world.kinds() == ["late", "-late"]
+
+
+def test_an_old_model_and_a_retraining_that_is_overdue_by_the_numbers_of_the_tick() -> None:
+    world = living()
+    registry = BundleRegistry(world.bucket.inner)
+    watch = world.settings.watch
+    for version, as_of in (("old", T0), ("new", T0 + 20 * DAY_MS)):
+        registry.publish(version, made(version, as_of=as_of))
+    registry.promote("old", at=T0, **WHY)
+    registry.note_retraining(at=T0)
+    assert go_on(world) == []
+    world.clock.true_ms = T0 + int(watch.overdue_days * DAY_MS) - ROUND
+    assert go_on(world) == []
+    assert go_on(world) == ["retrain_overdue"]
+    registry.note_retraining(at=world.clock.true_ms)
+    assert go_on(world) == ["-retrain_overdue"]
+    world.clock.true_ms = T0 + int(watch.max_age_days * DAY_MS)
+    registry.note_retraining(at=world.clock.true_ms)
+    assert go_on(world) == ["model_old"]
+    registry.promote("new", at=T0, **WHY)
+    assert go_on(world) == ["-model_old"]
+
+
+def test_a_document_store_that_stops_is_told_and_nothing_of_it_ends_or_begins() -> None:
+    world = living()
+    world.bot.halt(who="Aiko", why="a storm", now_ms=T0)
+    assert go_on(world) == ["halt"]
+    world.documents.stopped = True
+    told = [go_on(world, ticks=False) for _ in range(5)]
+    assert told == [["documents_down"], [], [], [], ["documents_down"]]
+    world.documents.stopped = False
+    assert go_on(world) == ["-documents_down"]
+
+
+def test_a_bucket_that_stops_is_told_once_though_the_memory_lay_in_it() -> None:
+    world = living()
+    world.bot.halt(who="Aiko", why="a storm", now_ms=T0)
+    assert go_on(world) == ["halt"]
+    world.bucket.stopped = True
+    assert [go_on(world) for _ in range(4)] == [["bucket_down"], [], [], []]
+    world.bucket.stopped = False
+    assert go_on(world) == ["-bucket_down"]
+    assert go_on(world) == []
+
+
+def test_a_part_that_cannot_be_read_hides_no_other() -> None:
+    world = living()
+    world.store.create("control/default", {"schema": "nonsense"})
+    stored = world.bot.peek()
+    world.store.replace(stored, {**stored.data, "state": "nonsense"})
+    world.write_order(at=T0)
+    world.clock.true_ms += ROUND
+    world.look(after_ms=ROUND)
+    assert sorted(world.kinds()) == ["blind", "silent", "unsettled"]
+    assert "state: " in world.told[-1].fields["what was found"]
+
+
+def test_one_slow_answer_of_a_store_is_no_outage() -> None:
+    world = living()
+
+    def stumble(when: str, what: str) -> None:
+        if (when, what) == ("before", "documents.query"):
+            from shared.core.errors import Unavailable
+
+            raise Unavailable("a moment")
+
+    world.hook = stumble
+    assert go_on(world) == ["blind"]
+    world.hook = lambda _when, _what: None
+    assert go_on(world) == ["-blind"]
+
+
+@pytest.mark.parametrize("hours", [-5, -1, 1, 5])
+def test_a_clock_that_is_wrong_by_hours_is_told_and_makes_no_silence(hours) -> None:
+    world = living()
+    world.skew_ms = lambda: world.clock.off_ms
+    world.clock.off_ms = hours * HOUR_MS
+    assert [go_on(world) for _ in range(3)] == [["clock"], [], []]
+    world.clock.off_ms = 0
+    assert go_on(world) == ["-clock"]
+    assert abs(world.told[0].at - (T0 + ROUND)) < MINUTE_MS, "by the exchange's clock"
+
+
+def test_without_the_exchange_a_clock_behind_is_seen_by_stored_times_and_hides_no_silence() -> None:
+    world = living()
+    world.clock.off_ms = -5 * HOUR_MS
+    assert go_on(world) == ["clock"]
+    round_ = world.look(after_ms=ROUND)
+    assert "silent" in round_.unjudged
+    world.clock.off_ms = 0
+    assert go_on(world, ticks=False) == ["silent"]
+    assert go_on(world) == ["-clock", "-silent"]
+
+
+def test_without_the_exchange_a_clock_ahead_is_seen_by_the_tick_that_was_called() -> None:
+    world = living()
+    world.clock.off_ms = 5 * HOUR_MS
+
+    def call() -> bool:
+        world.tick()
+        return True
+
+    world.call_tick = call
+    assert go_on(world) == ["clock"]
+    world.clock.off_ms = 0
+    assert go_on(world) == ["-clock"]
+
+
+def test_the_tick_is_called_once_and_nothing_is_told_where_that_helped() -> None:
+    world, calls = living(), []
+
+    def call() -> bool:
+        calls.append(world.clock.true_ms)
+        world.tick()
+        return True
+
+    world.call_tick = call
+    assert go_on(world, ticks=False) == []
+    assert len(calls) == 1
+    assert go_on(world, ticks=False) == ["unscheduled"], "nobody else calls it"
+    assert go_on(world) == ["-unscheduled"]
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [(True, "which answered"), (False, "got no answer"), (None, "Nobody could")],
+)
+def test_the_alert_of_silence_says_whether_a_tick_was_called(answers, says) -> None:
+    world = living()
+    world.call_tick = None if answers is None else lambda: answers
+    assert go_on(world, ticks=False) == ["silent"]
+    assert says in world.told[0].fields["what the bot did"]
+
+
+def test_a_call_that_raises_is_no_answer() -> None:
+    world = living()
+
+    def call() -> bool:
+        raise RuntimeError("a surprise")
+
+    world.call_tick = call
+    assert go_on(world, ticks=False) == ["silent"]
+    assert "got no answer" in world.told[0].fields["what the bot did"]
+
+
+def test_every_condition_has_its_words_its_command_and_says_by_when() -> None:
+    for name in RULES:
+        assert f"rounds.title.{name}" in SENTENCES
+        assert COMMANDS[name].startswith("scripts/bot ")
+    world = living()
+    world.bot.halt(who="Aiko", why="a storm", now_ms=T0)
+    world.write_order(at=T0 - HOUR_MS)
+    go_on(world, ticks=False)
+    by = {alert_name(alert): alert.fields["by when"] for alert in world.told}
+    assert by == {
+        "silent": "within 5 minutes",
+        "unsettled": "within 5 minutes",
+        "halt": "within 30 minutes",
+    }
+    for alert in world.told:
+        assert {"what was found", "what the bot did", "what to do", "type"} <= alert.fields.keys()
+
+
+def test_a_round_reads_fewer_than_forty_documents(tmp_path) -> None:
+    from functions import wiring
+
+    store = wiring.documents_for(
+        wiring.settings_from({"BOT_HOME": str(tmp_path), "BOT_STATE": f"sqlite:///{tmp_path}/a.db"})
+    )
+    world = WatchWorld(documents=store)
+    for number in range(60):
+        world.tick("failed", at=T0 - (60 - number) * MINUTE_MS, late_in_a_row=3, halted_at=T0)
+        world.write_order(at=T0 - HOUR_MS)
+    world.bot.halt(who="Aiko", why="a storm", now_ms=T0)
+    world.call_tick = lambda: False
+    world.clock.true_ms += ROUND
+    counts = []
+    for _ in range(3):
+        before = store.reads
+        world.look(after_ms=ROUND)
+        counts.append(store.reads - before)
+    assert len(world.told) >= 5
+    assert 10 < max(counts) < 40, counts
+    store.close()
+
+
+def test_settings_of_the_rounds_change_no_decision() -> None:
+    settings = WatchWorld().settings
+    other = replace(settings, rounds=replace(settings.rounds, errors_an_hour=50))
+    assert other.hash == settings.hash
