@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from types import EllipsisType
 from typing import TypeAlias
 
-from shared.core.calendar import HOUR_MS
 from shared.core.reasons import Reason
 from shared.core.sentences import say
 from shared.core.sentences.figures import duration, jst_and_utc
@@ -109,11 +108,11 @@ def judge_errors(sight: Sight, settings: Settings) -> Judgement:
     """Too many ticks of the last hour failed, ran degraded, or left no report."""
     if "ticks" not in sight.known:
         return ...
-    since, latest = sight.now_ms - HOUR_MS, latest_believed(sight.now_ms, settings)
+    latest = latest_believed(sight.now_ms, settings)
     wrong = [
         tick
         for tick in sight.ticks
-        if since <= tick.claimed_at <= latest and _has_failed(tick, sight.now_ms)
+        if tick.claimed_at <= latest and _has_failed(tick, sight.now_ms)
     ]
     if len(wrong) <= settings.rounds.errors_an_hour:
         return None

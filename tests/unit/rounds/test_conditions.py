@@ -168,6 +168,18 @@ def test_a_bucket_that_stops_is_told_once_though_the_memory_lay_in_it() -> None:
     assert go_on(world) == []
 
 
+def test_an_old_model_is_not_over_because_the_bucket_does_not_answer() -> None:
+    world = living()
+    registry = BundleRegistry(world.bucket.inner)
+    registry.publish("old", made("old", as_of=0))
+    registry.promote("old", at=T0, **WHY)
+    assert go_on(world) == ["model_old"]
+    world.bucket.stopped = True
+    assert [go_on(world) for _ in range(2)] == [["bucket_down"], []]
+    world.bucket.stopped = False
+    assert go_on(world) == ["-bucket_down"]
+
+
 def test_a_part_that_cannot_be_read_hides_no_other() -> None:
     world = living()
     world.store.create("control/default", {"schema": "nonsense"})
