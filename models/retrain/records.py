@@ -27,6 +27,9 @@ _ELSEWHERE = (
     "alerts",
     "backtest",
     "study",
+    "rounds",
+    "digest",
+    "keep",
     "bundle_public_key",
 )
 _LONG = ("verdict", "metrics", "files")

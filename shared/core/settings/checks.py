@@ -51,6 +51,7 @@ def _is_address(url: str) -> bool:
         return False
 
 
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _TOPIC = re.compile(
     r"pubsub://((?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9])/([A-Za-z][\w.~+%-]{2,254})", re.ASCII
 )
@@ -123,6 +124,14 @@ def _times(parts: Mapping[str, float]) -> str:
     return " + ".join(f"{name} ({seconds:g} s)" for name, seconds in parts.items())
 
 
+def _check_time_of_day(settings: Settings) -> None:
+    if _TIME_OF_DAY.fullmatch(settings.digest.at) is None:
+        raise BadSettings(
+            f"digest.at was {quote_value(settings.digest.at)}, which is no time of day",
+            remedy='write hours and minutes JST, like "18:00"',
+        )
+
+
 def check_settings(settings: Settings) -> None:
     """Raise `BadSettings` where two settings do not fit together, or one names what cannot be."""
     _check_id(settings.id)
@@ -150,6 +159,7 @@ def check_settings(settings: Settings) -> None:
             "market.window_keep is below market.window_candles", remedy="keep at least the window"
         )
     _check_times(settings)
+    _check_time_of_day(settings)
     if settings.sides == "both" and not settings.account.has_shorts:
         raise BadSettings(
             f"a {settings.account} account cannot go short",

@@ -50,6 +50,8 @@ Years: TypeAlias = Annotated[float, msgspec.Meta(ge=0.001, le=100.0)]
 WholeSeconds: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 WholeDays: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
 ScheduleDays: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=366)]
+KeptDays: TypeAlias = Annotated[int, msgspec.Meta(ge=8, le=36_500)]
+"""More than a week: by so much a clock may be wrong before nothing is taken away."""
 Attempts: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=100)]
 WindowCandles: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=20_000)]
 CandleCount: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
@@ -64,6 +66,8 @@ Seed: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Yen: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
 
 Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
+TimeOfDay: TypeAlias = Annotated[str, msgspec.Meta(min_length=5, max_length=5)]
+"""Hours and minutes."""
 Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=0, max_length=LONGEST_TEXT)]
 """Taken letter by letter: spaces around it are a part of it, and refused where it is read."""
 Shares: TypeAlias = Annotated[tuple[Share, ...], msgspec.Meta(min_length=1, max_length=20)]

@@ -24,6 +24,7 @@ from shared.core.settings.kinds import (
     Embargo,
     FeeRate,
     Jobs,
+    KeptDays,
     LearningRate,
     Milliseconds,
     MoveRate,
@@ -41,6 +42,7 @@ from shared.core.settings.kinds import (
     SkewMilliseconds,
     SlippageRate,
     Text,
+    TimeOfDay,
     Trees,
     WholeDays,
     WholeSeconds,
@@ -56,6 +58,7 @@ from shared.core.variants import AccountKind, PolicyName
 NOT_HASHED = (
     *("home", "state", "bucket", "clock", "exchange", "discord", "alerts"),
     *("replay", "backtest", "study", "gate", "retrain"),
+    *("rounds", "digest", "keep"),
 )
 
 """What cannot change a decision of a tick with a given model."""
@@ -355,6 +358,43 @@ class DiscordSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoundsSettings:
+    """What is done beside the ticks, and how often.
+
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).rounds.every_seconds
+    900
+    """
+
+    every_seconds: WholeSeconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestSettings:
+    """When the day's digest is told: `at`, hours and minutes JST.
+
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).digest.at
+    '18:00'
+    """
+
+    at: TimeOfDay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepSettings:
+    """For how long stores keep what nobody needs for ever.
+
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).keep.reports_days
+    30
+    """
+
+    reports_days: KeptDays
+    ticks_days: KeptDays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be set, except secrets.
 
@@ -397,6 +437,9 @@ class Settings:
     backtest: BacktestSettings
     study: StudySettings
     discord: DiscordSettings
+    rounds: RoundsSettings
+    digest: DigestSettings
+    keep: KeepSettings
     profile: Text | None = None
 
     @property
