@@ -15,7 +15,6 @@ neither does a bot that has stood for long; that one waits for a day of ticks.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from shared.core.calendar import DAY_MS, utc_text
 from shared.core.reasons import Reason
@@ -91,11 +90,12 @@ def clean_up(place: CleaningPlace, *, now_ms: int, batch: int = BATCH) -> Cleani
             batch=batch,
         )
     }
-    for collection, fields, is_over in _DOCUMENTS:
+    for collection, find in _FINDERS.items():
         if collection not in place.by_themselves:
-            removed[collection] = _clean_documents(
-                place.documents, collection, fields, is_over, before=ticks_before, batch=batch
-            )
+            gone = find(place.documents, ticks_before, batch)[:batch]
+            if gone:
+                place.documents.commit([Write(kind="delete", path=item.path) for item in gone])
+            removed[collection] = len(gone)
     is_more = any(count >= batch for count in removed.values())
     return CleaningOutcome(
         removed={name: count for name, count in removed.items() if count}, is_more=is_more
@@ -131,27 +131,27 @@ def _find_doubt(documents: DocumentStore, now_ms: int) -> str:
     )
 
 
-def _clean_documents(
-    documents: DocumentStore,
-    collection: str,
-    fields: Sequence[str],
-    is_over: Callable[[Mapping[str, Any]], bool],
-    *,
-    before: int,
-    batch: int,
-) -> int:
-    """Take away what is over and older than `before` by one of its `fields`."""
-    count = 0
-    for name in fields:
-        found = documents.query(collection, field=name, op="<", value=before, limit=batch - count)
-        last = _last_ticks(documents, found) if collection == "ticks" else set()
-        gone = [item for item in found if is_over(item.data) and item.path not in last]
-        if gone:
-            documents.commit([Write(kind="delete", path=item.path) for item in gone])
-        count += len(gone)
-        if count >= batch:
-            break
-    return count
+def _old_ticks(documents: DocumentStore, before: int, most: int) -> list[Document]:
+    found = documents.query("ticks", field="claimed_at", op="<", value=before, limit=most)
+    last = _last_ticks(documents, found)
+    return [item for item in found if item.path not in last]
+
+
+def _closed_intents(documents: DocumentStore, before: int, most: int) -> list[Document]:
+    found = documents.query("intents", field="at", op="<", value=before, limit=most)
+    return [item for item in found if item.data.get("open_for") is None]
+
+
+def _settled_alerts(documents: DocumentStore, before: int, most: int) -> list[Document]:
+    """Never asked of a store that takes alerts away by itself, so that none needs these indexes."""
+    ask = documents.query
+    found = {
+        item.path: item
+        for name in _SETTLED
+        for item in ask("alerts", field=name, op="<", value=before, limit=most)
+        if item.data.get("waiting_for") is None
+    }
+    return list(found.values())
 
 
 def _last_ticks(documents: DocumentStore, ticks: Sequence[Document]) -> set[str]:
@@ -171,8 +171,8 @@ def _last_ticks(documents: DocumentStore, ticks: Sequence[Document]) -> set[str]
     }
 
 
-_DOCUMENTS: Sequence[tuple[str, Sequence[str], Callable[[Mapping[str, Any]], bool]]] = (
-    ("ticks", ("claimed_at",), lambda _data: True),
-    ("alerts", _SETTLED, lambda data: data.get("waiting_for") is None),
-    ("intents", ("at",), lambda data: data.get("open_for") is None),
-)
+_FINDERS: Mapping[str, Callable[[DocumentStore, int, int], list[Document]]] = {
+    "ticks": _old_ticks,
+    "alerts": _settled_alerts,
+    "intents": _closed_intents,
+}

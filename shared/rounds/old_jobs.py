@@ -21,7 +21,7 @@ def remove_old_jobs(documents: DocumentStore, bucket: Bucket, *, before: int, ba
 
     Open, protected ones and the newest stay.
     """
-    newest = documents.query(JOBS, field="created_at", op=">=", value=0, descending=True, limit=1)
+    newest = documents.query("jobs", field="created_at", op=">=", value=0, descending=True, limit=1)
     protected = {f"{JOBS}/{report['name']}" for report in protected_reports(documents)}
     stay = protected | {job.path for job in newest}
     count = 0
@@ -40,7 +40,7 @@ def _old_jobs(documents: DocumentStore, before: int, *, most: int) -> Iterator[D
     since, seen = 0, set[str]()
     while True:
         page = documents.query(
-            JOBS, field="created_at", op=">=", value=since, limit=most + len(seen)
+            "jobs", field="created_at", op=">=", value=since, limit=most + len(seen)
         )
         fresh = [job for job in page if job.path not in seen and job.data["created_at"] < before]
         if not fresh:
