@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from models.backtest.ports import BacktestPorts
     from models.retrain import CandleHistory
     from models.retrain import RetrainPorts as RetrainPlace
+    from shared.rounds.cleaning import CleaningPlace
 
 
 DOCUMENTS: Mapping[str, str] = {
@@ -308,6 +309,23 @@ def retrain_place(
         public_keys=public_keys(settings),
         commit=code_commit(environ),
         trials=trials,
+    )
+
+
+def cleaning_place(settings: Settings) -> "CleaningPlace":
+    """Where a round cleans up; Firestore takes away by itself what has a time to live there."""
+    from shared.rounds.cleaning import CleaningPlace
+
+    by_themselves = frozenset[str]()
+    if settings.state.startswith("firestore:"):
+        from shared.stores.google.layout import indexes
+
+        by_themselves = frozenset(line["collection"] for line in indexes()["kept"])
+    return CleaningPlace(
+        documents=documents_for(settings),
+        bucket=bucket_for(settings),
+        keep=settings.keep,
+        by_themselves=by_themselves,
     )
 
 

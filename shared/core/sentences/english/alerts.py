@@ -76,6 +76,8 @@ SENTENCES = {
     # titles: retraining
     "alerts.title.retrained": "Retrained: {version} - {why}.",
     "alerts.title.retrain_failed": "The retraining stopped, and nothing was changed.",
+    # titles: paper
+    "alerts.title.paper_killed": "Paper trading was killed, and nothing ticks any more.",
     # names of fields
     "alerts.field.liquidity": "as",
     "alerts.field.average_price": "average price",
@@ -119,5 +121,12 @@ SENTENCES = {
     "alerts.value.trained": "{since} to {until}, {rows} candles",
     "alerts.value.nothing_serves": "nothing: no entries",
     "alerts.value.unchanged": "{weeks} retrainings in a row have left the champion as it was",
+    "alerts.value.paper_killed": (
+        "process {pid}, which ran since {since}, ended without being asked to"
+    ),
+    "alerts.value.paper_stands": (
+        "nothing is entered; what is held keeps its stop and target, and the first tick settles it"
+    ),
+    "alerts.value.start_paper": "type `scripts/bot paper start` within five minutes",
     "alerts.value.serves_on": "what serves goes on serving",
 }
