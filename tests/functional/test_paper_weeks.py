@@ -126,6 +126,9 @@ def life(tmp_path, full):
         known = {name: text for name, text in os.environ.items() if not name.startswith("BOT_")}
         environ = {**known, "PYTHONPATH": str(ROOT), **home_at(home, **sandbox, **SETTINGS)}
         environ |= interval
+        bucket = wiring.bucket_for(wiring.settings_from(environ))
+        for key in bucket.keys("candles/btc_jpy/4h/"):
+            bucket.delete(key)  # whole to that home, and not to these weeks
         life = PaperLife(scene, environ)
         started = bot(environ, "paper", "start", "--json")
         assert started.returncode == 0, started.stderr
