@@ -91,13 +91,13 @@ class Errand:
             code = self._child.code()
             if code is None and time.monotonic() - self._begun > self._longest_seconds:
                 self._child.stop(patience_seconds=1.0)
-                self._fail(f"it did not end within {self._longest_seconds:.0f} s", code)
+                self._note_failure(f"it did not end within {self._longest_seconds:.0f} s", code)
             elif code is None:
                 return
             elif code == 0:
-                self._succeed(now_ms)
+                self._note_success(now_ms)
             else:
-                self._fail(self._child.error_text(), code)
+                self._note_failure(self._child.error_text(), code)
             self._child = None
         due = self.progress.next_at
         if due is not None and now_ms >= due and time.monotonic() >= self._again_at:
@@ -129,13 +129,13 @@ class Errand:
         self.progress.begun_at = now_ms
         self.progress.doing = "running"
 
-    def _succeed(self, now_ms: int) -> None:
+    def _note_success(self, now_ms: int) -> None:
         self.progress.last_at = now_ms
         self.progress.next_at = self._next_time(self.progress)
         self.progress.doing = self.progress.trouble = ""
         self._wait_seconds = FIRST_WAIT_SECONDS
 
-    def _fail(self, why: str, code: int | None) -> None:
+    def _note_failure(self, why: str, code: int | None) -> None:
         if why.startswith(GOES_ON):
             self.progress.doing = "goes on"
             return
@@ -205,7 +205,7 @@ class Errands:
         for errand in self._all:
             errand.stop()
 
-    def progress(self) -> Iterator[tuple[str, ErrandProgress]]:
+    def statuses(self) -> Iterator[tuple[str, ErrandProgress]]:
         """How each stands."""
         return ((errand.name, errand.progress) for errand in self._all)
 

@@ -269,7 +269,7 @@ class Supervisor:
         self.progress.learning = (
             "" if learning is None else "; ".join(filter(None, (learning.doing, learning.trouble)))
         )
-        self.progress.errands = dict(self._errands.progress())
+        self.progress.errands = dict(self._errands.statuses())
         self._place.write_status(msgspec.to_builtins(self.progress))
 
     def _end(self) -> None:
