@@ -3,6 +3,7 @@ environment in, `Ports` out.
 """
 
 import os
+import time
 from collections.abc import Mapping
 from functools import cache
 from pkgutil import resolve_name
@@ -37,12 +38,14 @@ from shared.turn.champion import Champions
 from shared.turn.state import State
 
 if TYPE_CHECKING:
+    from functions.rounds import RoundsPlace
     from models.backtest.forward import Tell, Walk
     from models.backtest.ports import BacktestPorts
     from models.retrain import CandleHistory
     from models.retrain import RetrainPorts as RetrainPlace
     from shared.alerts.office import Office
     from shared.alerts.outlets import Outlet
+    from shared.rounds.cleaning import CleaningPlace
 
 
 DOCUMENTS: Mapping[str, str] = {
@@ -337,6 +340,51 @@ def retrain_place(
         public_keys=public_keys(settings),
         commit=code_commit(environ),
         trials=trials,
+    )
+
+
+def rounds_place(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    documents: DocumentStore | None = None,
+    clock: Clock | None = None,
+) -> "RoundsPlace":
+    """Where the watch looks around and the digest is told."""
+    from functions.rounds import RoundsPlace
+    from shared.rounds.calling import TickCaller
+
+    documents = documents_for(settings) if documents is None else documents
+    clock = clock_for(settings) if clock is None else clock
+    bucket = bucket_for(settings)
+    feed = feed_for(settings, clock, bucket)
+    return RoundsPlace(
+        settings=settings,
+        documents=documents,
+        bucket=bucket,
+        clock=clock,
+        office=office_for(settings, environ, documents, clock),
+        call_tick=TickCaller(settings) if settings.rounds.tick_url else None,
+        skew_ms=lambda: feed.clock_skew_ms(
+            deadline=time.monotonic() + settings.exchange.timeout_seconds
+        ),
+    )
+
+
+def cleaning_place(settings: Settings) -> "CleaningPlace":
+    """Where a round cleans up; Firestore takes away by itself what has a time to live there."""
+    from shared.rounds.cleaning import CleaningPlace
+
+    by_themselves = frozenset[str]()
+    if settings.state.startswith("firestore:"):
+        from shared.stores.google.layout import indexes
+
+        by_themselves = frozenset(line["collection"] for line in indexes()["kept"])
+    return CleaningPlace(
+        documents=documents_for(settings),
+        bucket=bucket_for(settings),
+        keep=settings.keep,
+        by_themselves=by_themselves,
     )
 
 

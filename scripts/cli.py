@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "tick": (RUN, "Run one tick by hand, in this process."),
     "serve": (RUN, "Serve a function over HTTP, as the cloud does."),
+    "rounds": (RUN, "Do now what is done beside the ticks: watch, digest, cleaning."),
     "status": (LOOK, "Say what the bot holds, when it last ticked, and who stopped it."),
     "models": (
         LOOK,
@@ -54,6 +55,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "resume": (ACT, "Take a halt back."),
     "promote": (ACT, "Let a model bundle serve."),
     "rollback": (ACT, "Let the model serve that served before."),
+    "keep": (ACT, "Protect one report from the cleaning."),
     "check": (WORK, "Lint, types, import contracts, examples and tests: what CI runs."),
     "test": (WORK, "Run the tests, with coverage and its floor."),
     "mutants": (WORK, "Change the money rules one slip at a time; a test has to notice each."),

@@ -12,7 +12,7 @@ letter and acknowledged: it would come again for ever.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,20 +22,23 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import functions_framework
+import msgspec
 from flask import Request, Response
 
 from functions import wiring
 from functions.alerts.events import Event, Unreadable, event_of
 from functions.http import body_of, check_known_names, query_of
+from functions.rounds import RoundsPlace, do_digest, do_watch
 from functions.shell import Shell, VerbResult
 from shared.alerts.office import Office, Told
 from shared.core.clock import Clock
 from shared.core.deadline import Deadline, bind_deadline
-from shared.core.errors import Unavailable
+from shared.core.errors import BadData, BotError, Unavailable
 from shared.core.logs import log
 from shared.core.masking import mask_secrets
 from shared.core.settings import Settings
 from shared.core.types import Alert, Level
+from shared.rounds import budget_alert, budget_notice, remember_budget
 from shared.stores.ports import DocumentStore, Write
 
 ANSWER_SECONDS = 50.0
@@ -51,6 +54,7 @@ class AlertPorts:
     documents: DocumentStore
     clock: Clock
     office: Office
+    rounds: Callable[[], RoundsPlace]
 
 
 def _wire(settings: Settings, environ: Mapping[str, str]) -> AlertPorts:
@@ -60,6 +64,7 @@ def _wire(settings: Settings, environ: Mapping[str, str]) -> AlertPorts:
         documents=documents,
         clock=clock,
         office=wiring.office_for(settings, environ, documents, clock),
+        rounds=lambda: wiring.rounds_place(settings, environ, documents=documents, clock=clock),
     )
 
 
@@ -78,9 +83,9 @@ def _take(request: Request) -> VerbResult:
         ports = _SHELL.wire_once()
         try:
             event = event_of(body_of(request))
+            told = _VERBS[event.name](ports, event, deadline)
         except Unreadable as error:
             return _keep_dead(ports, error)
-        told = _VERBS[event.name](ports, event, deadline)
     return VerbResult(body=told, event="done", line={"told_of": event.name, **told})
 
 
@@ -122,7 +127,44 @@ def _flush(ports: AlertPorts, _event: Event, deadline: Deadline) -> dict[str, An
     return _counts(ports.office.deliver_due(seconds=deadline.seconds_left - 1.0))
 
 
-_VERBS = {"alert": _tell, "flush": _flush}
+def _watch(ports: AlertPorts, _event: Event, _deadline: Deadline) -> dict[str, Any]:
+    """Look around; the digest is told in the round after its time. What one of them fails by does
+    not hold the other back.
+    """
+    place = ports.rounds()
+    told = do_watch(place)
+    try:
+        told["digest"] = do_digest(place)
+    except BotError as error:
+        log("alerts.no_digest", severity="ERROR", error=mask_secrets(str(error)))
+    return told
+
+
+def _digest(ports: AlertPorts, _event: Event, _deadline: Deadline) -> dict[str, Any]:
+    return do_digest(ports.rounds())
+
+
+def _budget(ports: AlertPorts, event: Event, deadline: Deadline) -> dict[str, Any]:
+    now_ms = ports.clock.now_ms()
+    try:
+        data = msgspec.json.decode(event.data, type=dict[str, Any])
+        notice = budget_notice(event.attributes, data)
+        alert = budget_alert(event.attributes, data, now_ms=now_ms)
+    except (BadData, msgspec.MsgspecError) as error:
+        raise Unreadable(str(error), message=event.id) from error
+    if notice is None or alert is None:
+        return {"status": "below"}
+    remember_budget(ports.rounds().bucket, notice)
+    return _keep_and_deliver(ports, alert, event, deadline)
+
+
+_VERBS = {
+    "alert": _tell,
+    "flush": _flush,
+    "watch": _watch,
+    "digest": _digest,
+    "budget": _budget,
+}
 
 
 def _counts(told: Told) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
         *(say("paper.left", name=name, group=group) for name, group in left.items()),
     ]
     emit(
-        {"running": pid is not None, **told, "pid": pid, "left": left},
+        {"running": pid is not None, **told, "pid": pid, "left": left, "times": _times(told)},
         "\n".join(lines),
         as_json=as_json,
     )
@@ -247,9 +247,30 @@ def _lines(pid: int | None, told: Mapping[str, Any]) -> list[str]:
         lines.append(say("paper.trouble", trouble=told["trouble"], tries=tries))
     if told.get("learning"):
         lines.append(say("paper.learning", learning=told["learning"]))
+    lines += [_errand_line(name, known) for name, known in (told.get("errands") or {}).items()]
     if told.get("last_report"):
         lines += _tick_lines(TickReport.read(told["last_report"]))
     return lines
+
+
+def _times(told: Mapping[str, Any]) -> dict[str, dict[str, int | None]]:
+    """When each thing last happened and is due next, ms UTC; None: never, or not known."""
+    last = (told.get("last_report") or {}).get("scheduled_at")
+    times = {"tick": {"last_at": last, "next_at": told.get("next_at")}}
+    for name, known in (told.get("errands") or {}).items():
+        times[name] = {key: known.get(key) for key in ("last_at", "next_at")}
+    return times
+
+
+def _errand_line(name: str, known: Mapping[str, Any]) -> str:
+    last, due = known.get("last_at"), known.get("next_at")
+    parts = [
+        say("paper.last", at=jst_text(last)) if last else say("paper.not_yet"),
+        say("paper.due", at=jst_text(due)) if due else "",
+        known.get("doing") or "",
+        known.get("trouble") or "",
+    ]
+    return say("paper.errand", name=f"{name:<11}", told="; ".join(filter(None, parts)))
 
 
 def _standing_lines() -> list[str]:

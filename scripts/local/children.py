@@ -107,6 +107,13 @@ class Child:
         """The end of its log."""
         return last_lines(self.log_path, count)
 
+    def error_text(self) -> str:
+        """What its log says last of an error, in one line."""
+        for line in reversed(self.last_lines(40)):
+            with suppress(ValueError):
+                return line[line.index("error: ") + len("error: ") :]
+        return "its log says why"
+
     def wait_until_listening(self, port: int, *, patience_seconds: float = 60.0) -> None:
         """Return when it accepts connections on loopback.
 

@@ -1,4 +1,4 @@
-"""What is done beside the ticks, every quarter of an hour: the watch, the day's digest, tidying up."""
+"""What is done beside the ticks, every quarter of an hour: watch, digest, cleaning."""
 
 from shared.rounds.budget import budget_alert, budget_notice, remember_budget
 from shared.rounds.changes import WatchMemory, change

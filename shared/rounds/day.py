@@ -11,7 +11,7 @@ import msgspec
 from shared.core.calendar import DAY_MS, JST_MS, jst_day
 from shared.core.errors import BadData
 from shared.core.settings import Settings
-from shared.core.types import Alert, Level, Position, Trade
+from shared.core.types import Alert, Position, Trade
 from shared.stores.ports import Document
 from shared.tick.documents import BotDocuments
 from shared.turn.state import State
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlertRecord:
+class DayAlert:
     """An alert of the outbox, and what came of it. Instants are ms UTC; `dead_why` says why nobody
     took it.
     """
@@ -62,7 +62,7 @@ class DayFacts:
     statuses: Mapping[str, int] = field(default_factory=dict)
     marks: tuple[float, float] | None = None
     positions: tuple[Position, ...] = ()
-    alerts: tuple[AlertRecord, ...] = ()
+    alerts: tuple[DayAlert, ...] = ()
     damaged: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
 
@@ -167,13 +167,14 @@ class _DayReader:
             positions = positions if held is None else held
         return statuses, (marks[0], marks[-1]) if len(marks) > 1 else None, positions
 
-    def read_alerts(self) -> tuple[AlertRecord, ...]:
+    def read_alerts(self) -> tuple[DayAlert, ...]:
         ask, begin_at = self._bot.documents.query, self._begin_at
-        found: dict[str, AlertRecord] = {}
+        found: dict[str, DayAlert] = {}
         for documents in (
             ask("alerts", field="last_at", op=">=", value=begin_at, limit=MOST_ALERTS),
             ask("alerts", field="dead_at", op=">=", value=begin_at, limit=MOST_ALERTS),
             ask("alerts", field="waiting_for", value=self._bot.bot, limit=MOST_ALERTS),
+            ask("alerts", field="digest_for", value=self._bot.bot, limit=MOST_ALERTS),
         ):
             found |= dict(self._each(documents, MOST_ALERTS, _alert_record))
         return tuple(sorted(found.values(), key=lambda record: (record.alert.at, record.path)))
@@ -215,18 +216,16 @@ def _tick(item: Document) -> tuple[int, str, float | None, tuple[Position, ...] 
     return claimed_at, str(report["status"]), None if mark is None else float(mark), known
 
 
-def _alert_record(item: Document) -> AlertRecord:
+def _alert_record(item: Document) -> DayAlert:
     data: Mapping[str, Any] = item.data
     alert = msgspec.convert(data["alert"], Alert)
-    dead_at = data.get("dead_at") or data.get("given_up_at")
-    is_waiting = data.get("waiting_for") is not None
-    for_digest = data.get("due", "digest" if alert.level is Level.INFO else "soon") == "digest"
-    return AlertRecord(
+    dead_at = data.get("dead_at")
+    return DayAlert(
         path=item.path,
         alert=alert,
         times=int(data.get("times", 1)),
-        is_waiting=is_waiting,
-        is_for_digest=is_waiting and for_digest and alert.kind != "digest",
+        is_waiting=data.get("waiting_for") is not None,
+        is_for_digest=data.get("digest_for") is not None,
         dead_at=None if dead_at is None else int(dead_at),
         dead_why=str(data.get("dead_why") or ""),
     )

@@ -9,7 +9,7 @@ from shared.core.calendar import jst_day
 from shared.core.sentences import reason_then, say
 from shared.core.sentences.figures import btc, fall_percent, jst_minute, percent, yen_words
 from shared.core.types import Level, Trade
-from shared.rounds.day import AlertRecord, DayFacts
+from shared.rounds.day import DayAlert, DayFacts
 
 MOST_IN_A_FIELD = 420
 """Characters: all fields together stay below what one message of the sink takes (3,000)."""
@@ -68,17 +68,17 @@ def day_fields(day: DayFacts, *, model: str, bot: str) -> dict[str, str]:
     return {name: shorten_text(text, MOST_IN_A_FIELD) for name, text in told.items() if text}
 
 
-def dead_letters(day: DayFacts) -> list[AlertRecord]:
+def dead_letters(day: DayFacts) -> list[DayAlert]:
     """The alerts that nobody took, given up in this time."""
     return [one for one in day.alerts if one.dead_at is not None and one.dead_at >= day.begin_at]
 
 
-def waited(day: DayFacts) -> list[AlertRecord]:
+def waited(day: DayFacts) -> list[DayAlert]:
     """The alerts that waited for this digest to tell them."""
     return [one for one in day.alerts if one.is_for_digest and one.alert.at < day.end_at]
 
 
-def _noticed(day: DayFacts) -> list[AlertRecord]:
+def _noticed(day: DayFacts) -> list[DayAlert]:
     return [
         one
         for one in day.alerts
@@ -169,7 +169,7 @@ def _ticks(day: DayFacts) -> str:
     return say("digest.ticks", count=sum(day.statuses.values()), endings=endings)
 
 
-def _counts(records: Sequence[AlertRecord]) -> str:
+def _counts(records: Sequence[DayAlert]) -> str:
     counts = Counter(record.alert.level for record in records)
     times: Counter[Level] = Counter()
     for record in records:
@@ -183,7 +183,7 @@ def _counts(records: Sequence[AlertRecord]) -> str:
     )
 
 
-def _dead(record: AlertRecord) -> str:
+def _dead(record: DayAlert) -> str:
     why = f": {record.dead_why}" if record.dead_why else ""
     title, key = shorten_text(record.alert.title, 60), shorten_text(record.alert.key, 40)
     return say("digest.dead", title=title, key=key, why=why)

@@ -5,7 +5,6 @@ ticks.
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 from models.fit.train import history_days
 from scripts.local.children import Child
@@ -95,16 +94,9 @@ class Learning:
             self.trouble = ""
             self._wait_seconds = FIRST_WAIT_SECONDS
             return
-        self.trouble = f"{child.name} failed: {_why(child)}"
+        self.trouble = f"{child.name} failed: {child.error_text()}"
         wait = TOO_LITTLE_WAIT_SECONDS if code == USERS_MISTAKE else self._wait_seconds
         self._wait_seconds = min(2 * self._wait_seconds, LONGEST_WAIT_SECONDS)
         self._again_at = time.monotonic() + wait
         self._step = 0
         self._on_line(f"{self.trouble}; again in {wait:.0f} s")
-
-
-def _why(child: Child) -> str:
-    for line in reversed(child.last_lines(40)):
-        with suppress(ValueError):
-            return line[line.index("error: ") + len("error: ") :]
-    return "its log says why"

@@ -17,6 +17,9 @@ from shared.core.files import write_file
 from shared.core.settings import Settings
 
 LEAST_ROOM_BYTES = 100_000
+GUARDIAN = "guardian"
+TELLING_SECONDS = 30.0
+"""So long a guardian may tell of a supervisor that was killed, before it is ended as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,10 @@ class SupervisorPaths:
     def learning_log_path(self) -> Path:
         """What collecting and training say, rotated."""
         return self.logs / "paper-learning.log"
+
+    def errand_log_path(self, name: str) -> Path:
+        """What an errand beside the ticks says, rotated."""
+        return self.logs / f"paper-{name}.log"
 
     @property
     def crash_path(self) -> Path:
@@ -112,6 +119,7 @@ class SupervisorPaths:
         Raises `BotError` where it does not end.
         """
         left = self.groups()
+        self._let_guardian_tell()
         limit = time.monotonic() + patience_seconds
         for number, until in (
             (signal.SIGTERM, limit - patience_seconds / 2),
@@ -127,6 +135,12 @@ class SupervisorPaths:
                 f"process group {next(iter(still.values()))} does not end; see {self.log_path}"
             )
         return left
+
+    def _let_guardian_tell(self) -> None:
+        """Wait until it has told that a supervisor was killed, which nobody else will."""
+        limit = time.monotonic() + TELLING_SECONDS
+        while _holder(self.mark(GUARDIAN)) is not None and time.monotonic() < limit:
+            time.sleep(0.05)
 
     @contextmanager
     def hold_lock(self) -> Iterator[None]:

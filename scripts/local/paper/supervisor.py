@@ -5,7 +5,7 @@ say so.
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -13,6 +13,8 @@ import msgspec
 
 from functions import wiring
 from scripts.local.children import Child, ChildDied, free_port, tick_function
+from scripts.local.paper.errands import ErrandProgress, Errands
+from scripts.local.paper.guarded import Guarded
 from scripts.local.paper.learning import Learning
 from scripts.local.paper.place import SupervisorPaths
 from scripts.local.scheduler import Scheduler
@@ -51,6 +53,7 @@ class SupervisorStatus:
     trouble: str = ""
     learning: str = ""
     last_report: dict[str, Any] | None = None
+    errands: dict[str, ErrandProgress] = field(default_factory=dict)
 
 
 def _begin_status(
@@ -97,9 +100,18 @@ class Supervisor:
         self._scheduler: Scheduler | None = None
         self._restart_seconds = FIRST_RESTART_SECONDS
         self._learning: Learning | None = None
-        self.progress = _begin_status(
-            place.read_status(), pid=pid, now_ms=self._clock.now_ms(), settings=settings
+        before, now_ms = place.read_status(), self._clock.now_ms()
+        self.progress = _begin_status(before, pid=pid, now_ms=now_ms, settings=settings)
+        self._errands = Errands(
+            settings,
+            environ,
+            place,
+            before=before.get("errands") or {},
+            life_began_at=self.progress.counted_since,
+            now_ms=now_ms,
+            say=say,
         )
+        self._guarded = Guarded(place, environ, pid=pid, started_at=now_ms, say=say)
 
     def run(
         self, *, once: bool, tick_line: Callable[[str], None], learning_line: Callable[[str], None]
@@ -120,6 +132,8 @@ class Supervisor:
                 )
             if once:
                 self._learn_first()
+            else:
+                self._guarded.look_around()
             while not self._stopping.is_set():
                 at = self._wait_for_schedule(once=once)
                 if at is None:
@@ -133,6 +147,7 @@ class Supervisor:
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping.set()
+        self._guarded.say_meant()
 
     def _learn_first(self) -> None:
         """A single tick waits for its model, but not for a second attempt at one."""
@@ -164,7 +179,7 @@ class Supervisor:
                 )
         self.progress.next_at = at
         while not self._stopping.is_set():
-            self._look_after()
+            self._look_after(once=once)
             left = at - self._clock.now_ms()
             if left <= 0:
                 self.progress.next_at = at + self._interval_ms
@@ -172,7 +187,7 @@ class Supervisor:
             self._stopping.wait(min(LOOK_SECONDS, left / 1000))
         return None
 
-    def _look_after(self) -> None:
+    def _look_after(self, *, once: bool) -> None:
         if self._learning is not None:
             before = self._learning.doing, self._learning.trouble
             self._learning.look_around()
@@ -188,6 +203,10 @@ class Supervisor:
             self._alive()
         except BotError as error:
             self._trouble(str(error))
+        if not once:
+            self._guarded.look_around()
+            has_model = self._learning is None
+            self._errands.look_around(self._clock.now_ms(), has_model=has_model)
         self._write_status("waiting for the next schedule time")
 
     def _alive(self) -> Scheduler:
@@ -250,14 +269,17 @@ class Supervisor:
         self.progress.learning = (
             "" if learning is None else "; ".join(filter(None, (learning.doing, learning.trouble)))
         )
+        self.progress.errands = dict(self._errands.statuses())
         self._place.write_status(msgspec.to_builtins(self.progress))
 
     def _end(self) -> None:
         if self._learning is not None:
             self._learning.stop()
+        self._errands.stop()
         if self._scheduler is not None:
             self._scheduler.close()
         if self._function is not None:
             self._function.stop(patience_seconds=self._settings.tick.answer_by_seconds)
         self._say("paper trading has ended")
         self._write_status("ended")
+        self._guarded.end(meant=self._stopping.is_set())

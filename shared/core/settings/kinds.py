@@ -54,6 +54,8 @@ Years: TypeAlias = Annotated[float, msgspec.Meta(ge=0.001, le=100.0)]
 WholeSeconds: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 WholeDays: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
 ScheduleDays: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=366)]
+KeptDays: TypeAlias = Annotated[int, msgspec.Meta(ge=8, le=36_500)]
+"""More than a week: by so much a clock may be wrong before nothing is taken away."""
 Attempts: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=100)]
 WindowCandles: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=20_000)]
 CandleCount: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=100_000)]

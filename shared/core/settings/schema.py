@@ -24,6 +24,7 @@ from shared.core.settings.kinds import (
     Embargo,
     FeeRate,
     Jobs,
+    KeptDays,
     LearningRate,
     Milliseconds,
     MoveRate,
@@ -56,7 +57,7 @@ from shared.core.variants import AccountKind, PolicyName
 
 SURROUNDINGS = (
     *("home", "state", "bucket", "clock", "exchange"),
-    *("alerts", "discord", "telling", "digest", "rounds"),
+    *("alerts", "discord", "telling", "digest", "rounds", "keep"),
 )
 """Where a bot lives and how it tells: no decision, no model and no experiment depends on it."""
 NOT_HASHED = (*SURROUNDINGS, "replay", "backtest", "study", "gate", "retrain")
@@ -402,6 +403,19 @@ class DigestSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeepSettings:
+    """For how long stores keep what nobody needs for ever.
+
+    >>> from shared.core.settings import load_settings
+    >>> load_settings({}).keep.reports_days
+    30
+    """
+
+    reports_days: KeptDays
+    ticks_days: KeptDays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be set, except secrets.
 
@@ -447,6 +461,7 @@ class Settings:
     discord: DiscordSettings
     telling: TellingSettings
     digest: DigestSettings
+    keep: KeepSettings
     profile: Text | None = None
 
     @property

@@ -91,6 +91,8 @@ SENTENCES = {
     "alerts.value.every_bot": "every bot",
     "alerts.value.by_setting": "whoever sets this bot",
     "alerts.field.who": "who",
+    # titles: paper
+    "alerts.title.paper_killed": "Paper trading was killed, and nothing ticks any more.",
     # names of fields
     "alerts.field.liquidity": "as",
     "alerts.field.what_was_done": "what was done",
@@ -154,4 +156,11 @@ SENTENCES = {
     "alerts.value.trained": "{since} to {until}, {rows} candles",
     "alerts.value.nothing_serves": "nothing: no entries",
     "alerts.value.unchanged": "{weeks} retrainings in a row have left the champion as it was",
+    "alerts.value.paper_killed": (
+        "process {pid}, which ran since {since}, ended without being asked to"
+    ),
+    "alerts.value.paper_stands": (
+        "nothing is entered; what is held keeps its stop and target, and the first tick settles it"
+    ),
+    "alerts.value.start_paper": "type `scripts/bot paper start` within five minutes",
 }

@@ -24,6 +24,10 @@ SENTENCES = {
     "paper.trouble": "TROUBLE   {trouble}{tries}",
     "paper.tries": " ({failed} in a row; every schedule time tries again)",
     "paper.learning": "learning  {learning}",
+    "paper.errand": "{name}{told}",
+    "paper.last": "last {at}",
+    "paper.not_yet": "not yet",
+    "paper.due": "next {at}",
     "paper.last_tick": "last tick {at} ({utc}), {status}{detail}",
     "paper.decision": "decision  {decision}",
 }

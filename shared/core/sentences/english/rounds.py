@@ -110,4 +110,14 @@ SENTENCES = {
     "rounds.field.since": "since",
     "rounds.field.time": "time",
     "rounds.field.todo": "what to do",
+    # what the command answers
+    "rounds.done": "{name}: {line}",
+    "rounds.cleaned": "took away {removed}{more}",
+    "rounds.nothing": "nothing",
+    "rounds.more": "; more is left for the next round",
+    "rounds.watched": "{conditions}; told {alerts}",
+    "rounds.all_well": "all is well",
+    "rounds.beaten": "another round is at work",
+    "rounds.digest_told": "told: {title}",
+    "rounds.digest_not_due": "not due",
 }
