@@ -38,7 +38,7 @@ from shared.turn.champion import Champions
 from shared.turn.state import State
 
 if TYPE_CHECKING:
-    from functions.rounds import RoundsPlace
+    from shared.rounds.duties import RoundsPlace
     from models.backtest.forward import Tell, Walk
     from models.backtest.ports import BacktestPorts
     from models.retrain import CandleHistory
@@ -351,7 +351,7 @@ def rounds_place(
     clock: Clock | None = None,
 ) -> "RoundsPlace":
     """Where the watch looks around and the digest is told."""
-    from functions.rounds import RoundsPlace
+    from shared.rounds.duties import RoundsPlace
     from shared.rounds.calling import TickCaller
 
     documents = documents_for(settings) if documents is None else documents

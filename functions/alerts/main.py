@@ -28,7 +28,7 @@ from flask import Request, Response
 from functions import wiring
 from functions.alerts.events import Event, Unreadable, event_of
 from functions.http import body_of, check_known_names, query_of
-from functions.rounds import RoundsPlace, do_digest, do_watch
+from shared.rounds.duties import RoundsPlace, do_digest, do_watch
 from functions.shell import Shell, VerbResult
 from shared.alerts.office import Office, Told
 from shared.core.clock import Clock

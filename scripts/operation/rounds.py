@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from functions import wiring
-from functions.rounds import do_digest, do_watch
+from shared.rounds.duties import do_digest, do_watch
 from shared.core.sentences import say
 from shared.core.settings import Settings
 from shared.rounds.cleaning import clean_up

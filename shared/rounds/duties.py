@@ -14,8 +14,9 @@ from shared.core.logs import log
 from shared.core.settings import Settings
 from shared.core.types import Alert
 from shared.model.registry import BundleRegistry
-from shared.rounds import WatchPorts, digest_of, digest_window, look_around
-from shared.rounds.digest import KIND
+from shared.rounds.day import digest_window
+from shared.rounds.digest import KIND, digest_of
+from shared.rounds.watch import WatchPorts, look_around
 from shared.stores.ports import Bucket, DocumentStore, Write
 from shared.tick.acts import tell_moves
 from shared.tick.documents import BotDocuments
