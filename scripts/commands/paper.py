@@ -270,7 +270,7 @@ def _errand_line(name: str, known: Mapping[str, Any]) -> str:
         known.get("doing") or "",
         known.get("trouble") or "",
     ]
-    return say("paper.errand", name=f"{name:<11}", told="; ".join(filter(None, parts)))
+    return say("paper.errand", name=f"{name:<9} ", told="; ".join(filter(None, parts)))
 
 
 def _standing_lines() -> list[str]:
