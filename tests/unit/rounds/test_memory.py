@@ -130,3 +130,16 @@ def test_the_loser_of_two_writers_aside_tells_nothing() -> None:
     world.hook = race
     assert world.look().is_beaten
     assert sorted(world.kinds()) == ["bucket_down", "halt"]
+
+
+def test_what_the_outbox_knows_is_not_handed_to_the_teller() -> None:
+    world = WatchWorld(knows_keys=False)
+    world.tick(late_in_a_row=3)
+    window = world.clock.true_ms // 3_600_000
+    world.store.create(f"alerts/default:late:row:{window}", {"waiting_for": "default"})
+    round_ = world.look()
+    assert [alert.kind for alert in round_.alerts] == ["late"]
+    assert world.told == []
+    world.tick(late_in_a_row=0)
+    world.look()
+    assert world.kinds() == ["-late"], "the tick told that it began"
