@@ -38,7 +38,6 @@ from shared.turn.champion import Champions
 from shared.turn.state import State
 
 if TYPE_CHECKING:
-    from shared.rounds.duties import RoundsPlace
     from models.backtest.forward import Tell, Walk
     from models.backtest.ports import BacktestPorts
     from models.retrain import CandleHistory
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from shared.alerts.office import Office
     from shared.alerts.outlets import Outlet
     from shared.rounds.cleaning import CleaningPlace
+    from shared.rounds.duties import RoundsPlace
 
 
 DOCUMENTS: Mapping[str, str] = {
@@ -172,7 +172,11 @@ def exchange_for(settings: Settings, documents: DocumentStore, feed: MarketFeed)
 
 
 def clock_for(settings: Settings) -> Clock:
-    """The machine's clock, or the stepped one of a sandbox."""
+    """The machine's clock, or the stepped one of a sandbox.
+
+    >>> type(clock_for(settings_from({}))).__name__
+    'SystemClock'
+    """
     if settings.clock == "system":
         return SystemClock()
     from shared.exchanges.sandbox.clock import SteppedClock
@@ -254,12 +258,13 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
     clock, bucket, documents = clock_for(settings), bucket_for(settings), documents_for(settings)
     outlet = outlet_for(settings, environ, documents, clock)
     if dry_run:
+        from shared.alerts.discord import LogSink
         from shared.alerts.outlets import LogOutlet
 
         documents, bucket, outlet = (
             _copy_documents(documents, settings),
             _Unwritten(bucket),
-            LogOutlet(log),
+            LogOutlet(LogSink(log)),
         )
     feed = feed_for(settings, clock, bucket)
     return Ports(
@@ -323,9 +328,14 @@ def retrain_place(
     key = signing_key(settings, environ)
     trials = documents if dry_run else None
     if dry_run:
+        from shared.alerts.discord import LogSink
         from shared.alerts.outlets import LogOutlet
 
-        documents, bucket, outlet = _copy_to_learn(documents), _Unwritten(bucket), LogOutlet(log)
+        documents, bucket, outlet = (
+            _copy_to_learn(documents),
+            _Unwritten(bucket),
+            LogOutlet(LogSink(log)),
+        )
     if history is None:
         feed = feed_for(settings, clock, bucket) if fetch else None
         history = ArchiveHistory(archive=CandleArchive(bucket), feed=feed)
@@ -351,8 +361,8 @@ def rounds_place(
     clock: Clock | None = None,
 ) -> "RoundsPlace":
     """Where the watch looks around and the digest is told."""
-    from shared.rounds.duties import RoundsPlace
     from shared.rounds.calling import TickCaller
+    from shared.rounds.duties import RoundsPlace
 
     documents = documents_for(settings) if documents is None else documents
     clock = clock_for(settings) if clock is None else clock

@@ -23,7 +23,7 @@ EVENTS = ("alert", "flush", "digest", "watch", "budget")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class AlertEvent:
     """What happened.
 
     Attributes:
@@ -48,7 +48,7 @@ class EventFields:
     event: Text
 
 
-class Unreadable(Exception):
+class UnreadablePush(Exception):
     """A message in which nothing can be read: sending it again would not help."""
 
     def __init__(self, found: str, *, message: str) -> None:
@@ -56,7 +56,7 @@ class Unreadable(Exception):
         self.message = message
 
 
-def event_of(told: Mapping[str, Any]) -> Event:
+def event_of(told: Mapping[str, Any]) -> AlertEvent:
     """What a body says.
 
     >>> event_of({"event": "watch"}).name
@@ -64,37 +64,37 @@ def event_of(told: Mapping[str, Any]) -> Event:
 
     Raises:
         BadRequest: It was sent by hand, and is wrong.
-        Unreadable: It is a push, and is wrong.
+        UnreadablePush: It is a push, and is wrong.
     """
     if "message" in told:
-        return _pushed(told["message"])
+        return _read_push(told["message"])
     name = parse_fields(told, EventFields).event
     if name not in EVENTS[1:4]:
         raise BadRequest(
             "event", f"was {name[:40]!r}", remedy=f"send one of {', '.join(EVENTS[1:4])}"
         )
-    return Event(name=name)
+    return AlertEvent(name=name)
 
 
-def _pushed(message: Any) -> Event:
+def _read_push(message: Any) -> AlertEvent:
     if not isinstance(message, Mapping):
-        raise Unreadable("the message is no object", message="")
+        raise UnreadablePush("the message is no object", message="")
     id_ = str(message.get("messageId") or message.get("message_id") or "")[:100]
     attributes = message.get("attributes") or {}
     try:
         data = base64.b64decode(message.get("data") or "", validate=True)
         attributes = {str(name): str(text) for name, text in dict(attributes).items()}
     except (binascii.Error, TypeError, ValueError) as error:
-        raise Unreadable(f"its data is no base64 ({error})", message=id_) from error
+        raise UnreadablePush(f"its data is no base64 ({error})", message=id_) from error
     name = "budget" if "budgetId" in attributes else attributes.get("event", "alert")
     if name not in EVENTS:
-        raise Unreadable(f"its event is {name[:40]!r}", message=id_)
+        raise UnreadablePush(f"its event is {name[:40]!r}", message=id_)
     alert = None
     if name == "alert":
         try:
             alert = msgspec.json.decode(data, type=Alert)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise Unreadable(f"it holds no alert ({error})", message=id_) from error
+            raise UnreadablePush(f"it holds no alert ({error})", message=id_) from error
         if not alert.key or "/" in alert.key or len(alert.key) > LONGEST_KEY:
-            raise Unreadable("its alert has no key that can be stored", message=id_)
-    return Event(name=name, id=id_, alert=alert, attributes=attributes, data=data)
+            raise UnreadablePush("its alert has no key that can be stored", message=id_)
+    return AlertEvent(name=name, id=id_, alert=alert, attributes=attributes, data=data)

@@ -26,11 +26,10 @@ import msgspec
 from flask import Request, Response
 
 from functions import wiring
-from functions.alerts.events import Event, Unreadable, event_of
+from functions.alerts.events import AlertEvent, UnreadablePush, event_of
 from functions.http import body_of, check_known_names, query_of
-from shared.rounds.duties import RoundsPlace, do_digest, do_watch
 from functions.shell import Shell, VerbResult
-from shared.alerts.office import Office, Told
+from shared.alerts.office import Office, OfficeResult
 from shared.core.clock import Clock
 from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import BadData, BotError, Unavailable
@@ -39,6 +38,7 @@ from shared.core.masking import mask_secrets
 from shared.core.settings import Settings
 from shared.core.types import Alert, Level
 from shared.rounds import budget_alert, budget_notice, remember_budget
+from shared.rounds.duties import RoundsPlace, do_digest, do_watch
 from shared.stores.ports import DocumentStore, Write
 
 ANSWER_SECONDS = 50.0
@@ -84,12 +84,12 @@ def _take(request: Request) -> VerbResult:
         try:
             event = event_of(body_of(request))
             told = _VERBS[event.name](ports, event, deadline)
-        except Unreadable as error:
+        except UnreadablePush as error:
             return _keep_dead(ports, error)
     return VerbResult(body=told, event="done", line={"told_of": event.name, **told})
 
 
-def _keep_dead(ports: AlertPorts, error: Unreadable) -> VerbResult:
+def _keep_dead(ports: AlertPorts, error: UnreadablePush) -> VerbResult:
     why = mask_secrets(str(error))
     log("alerts.unreadable", severity="ERROR", message_id=error.message, why=why)
     at, bot = ports.clock.now_ms(), ports.settings.id
@@ -99,7 +99,7 @@ def _keep_dead(ports: AlertPorts, error: Unreadable) -> VerbResult:
     return VerbResult(body={"status": "dead", "why": why})
 
 
-def _tell(ports: AlertPorts, event: Event, deadline: Deadline) -> dict[str, Any]:
+def _tell(ports: AlertPorts, event: AlertEvent, deadline: Deadline) -> dict[str, Any]:
     alert = event.alert
     if alert is None:
         raise AssertionError("an event of this name brings an alert")
@@ -107,7 +107,7 @@ def _tell(ports: AlertPorts, event: Event, deadline: Deadline) -> dict[str, Any]
 
 
 def _keep_and_deliver(
-    ports: AlertPorts, alert: Alert, event: Event, deadline: Deadline
+    ports: AlertPorts, alert: Alert, event: AlertEvent, deadline: Deadline
 ) -> dict[str, Any]:
     office, only = ports.office, Level.CRITICAL if alert.level is Level.CRITICAL else None
     try:
@@ -123,11 +123,11 @@ def _keep_and_deliver(
     return {"status": "kept", "is_new": is_new, **_counts(told)}
 
 
-def _flush(ports: AlertPorts, _event: Event, deadline: Deadline) -> dict[str, Any]:
+def _flush(ports: AlertPorts, _event: AlertEvent, deadline: Deadline) -> dict[str, Any]:
     return _counts(ports.office.deliver_due(seconds=deadline.seconds_left - 1.0))
 
 
-def _watch(ports: AlertPorts, _event: Event, _deadline: Deadline) -> dict[str, Any]:
+def _watch(ports: AlertPorts, _event: AlertEvent, _deadline: Deadline) -> dict[str, Any]:
     """Look around; the digest is told in the round after its time. What one of them fails by does
     not hold the other back.
     """
@@ -140,18 +140,18 @@ def _watch(ports: AlertPorts, _event: Event, _deadline: Deadline) -> dict[str, A
     return told
 
 
-def _digest(ports: AlertPorts, _event: Event, _deadline: Deadline) -> dict[str, Any]:
+def _digest(ports: AlertPorts, _event: AlertEvent, _deadline: Deadline) -> dict[str, Any]:
     return do_digest(ports.rounds())
 
 
-def _budget(ports: AlertPorts, event: Event, deadline: Deadline) -> dict[str, Any]:
+def _budget(ports: AlertPorts, event: AlertEvent, deadline: Deadline) -> dict[str, Any]:
     now_ms = ports.clock.now_ms()
     try:
         data = msgspec.json.decode(event.data, type=dict[str, Any])
         notice = budget_notice(event.attributes, data)
         alert = budget_alert(event.attributes, data, now_ms=now_ms)
     except (BadData, msgspec.MsgspecError) as error:
-        raise Unreadable(str(error), message=event.id) from error
+        raise UnreadablePush(str(error), message=event.id) from error
     if notice is None or alert is None:
         return {"status": "below"}
     remember_budget(ports.rounds().bucket, notice)
@@ -167,7 +167,7 @@ _VERBS = {
 }
 
 
-def _counts(told: Told) -> dict[str, Any]:
+def _counts(told: OfficeResult) -> dict[str, Any]:
     return {
         "told": told.told,
         "waiting": told.waiting,

@@ -63,8 +63,10 @@ class RetrainPorts:
     and `public_keys` are those that a tick trusts. `trials` holds the trial log; None: `documents`
     does.
 
+    >>> from shared.alerts.discord import LogSink
     >>> from shared.alerts.outlets import LogOutlet
     >>> from shared.core.clock import SystemClock
+    >>> from shared.core.logs import log
     >>> from shared.core.settings import load_settings
     >>> from shared.market.archive import CandleArchive
     >>> from shared.stores.memory import MemoryBucket, MemoryDocuments
@@ -74,7 +76,7 @@ class RetrainPorts:
     ...     bucket=MemoryBucket(),
     ...     clock=SystemClock(),
     ...     history=ArchiveHistory(archive=CandleArchive(MemoryBucket())),
-    ...     outlet=LogOutlet(),
+    ...     outlet=LogOutlet(LogSink(log)),
     ...     signing_key=lambda: "0" * 64,
     ...     public_keys=(),
     ...     commit="0" * 40,

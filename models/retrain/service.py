@@ -31,8 +31,10 @@ class Retrains:
     """Everything that a shell (the command, the function) can ask.
 
     >>> from models.retrain.place import ArchiveHistory
+    >>> from shared.alerts.discord import LogSink
     >>> from shared.alerts.outlets import LogOutlet
     >>> from shared.core.clock import SystemClock
+    >>> from shared.core.logs import log
     >>> from shared.core.settings import load_settings
     >>> from shared.market.archive import CandleArchive
     >>> from shared.stores.memory import MemoryBucket, MemoryDocuments
@@ -42,7 +44,7 @@ class Retrains:
     ...     bucket=MemoryBucket(),
     ...     clock=SystemClock(),
     ...     history=ArchiveHistory(archive=CandleArchive(MemoryBucket())),
-    ...     outlet=LogOutlet(),
+    ...     outlet=LogOutlet(LogSink(log)),
     ...     signing_key=lambda: "0" * 64,
     ...     public_keys=(),
     ...     commit="0" * 40,

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import msgspec
 
 from functions import wiring
-from shared.rounds.duties import do_digest, do_watch
 from shared.core.sentences import say
 from shared.core.settings import Settings
 from shared.rounds.cleaning import clean_up
+from shared.rounds.duties import do_digest, do_watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from shared.alerts.records import (
     AlertRecord,
     dead_writes,
     is_for_the_digest,
-    readable,
+    read_records,
     record_write,
 )
 from shared.alerts.storms import OfficeMemory, Parcel, is_quiet_due, parcels, read_memory
@@ -50,7 +50,7 @@ _LONGEST_LEASE_MS = 900_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class OfficeResult:
     """What one delivery came to.
 
     Attributes:
@@ -113,7 +113,7 @@ class Office:
     def __repr__(self) -> str:
         return f"Office({self._at.settings.id}, {self._at.channel.name})"
 
-    def tell(self, alerts: Sequence[Alert], *, seconds: float) -> Told:
+    def tell(self, alerts: Sequence[Alert], *, seconds: float) -> OfficeResult:
         """Store what is new of these, count up what is not, and deliver what is due.
 
         Raises `Unavailable` where the store cannot be used: nothing is lost by telling it again.
@@ -168,7 +168,7 @@ class Office:
         self._told_directly.update(dict.fromkeys(told))
         return told
 
-    def deliver_due(self, *, seconds: float, only: Level | None = None) -> Told:
+    def deliver_due(self, *, seconds: float, only: Level | None = None) -> OfficeResult:
         """Deliver what is due, for at most so many seconds; `only` what has this level.
 
         What is not critical is not even looked at before its time has come, so that a storm of it
@@ -177,7 +177,7 @@ class Office:
         Raises `Unavailable`, or another `BotError`, where the store cannot be used.
         """
         until = time.monotonic() + max(0.0, seconds)
-        whole = Told()
+        whole = OfficeResult()
         while True:
             stored = self._office_document()
             quiet = only is None and self._is_quiet_due(stored)
@@ -236,7 +236,7 @@ class _Round:
         self._memory: OfficeMemory = read_memory(lease.data)
         self._told, self._dead, self._wait_seconds = 0, 0, 0.0
 
-    def run(self) -> Told:
+    def run(self) -> OfficeResult:
         """Tell what is due, note it, give the lease back."""
         try:
             field = "waiting_for" if self._quiet else "loud_for"
@@ -248,8 +248,8 @@ class _Round:
             left = self._tell_second(left)
         finally:
             with suppress(LeaseLost, BotError):
-                leases.release(self._at.documents, self._lease, self._memory.stored())
-        return Told(
+                leases.release(self._at.documents, self._lease, self._memory.as_document())
+        return OfficeResult(
             told=self._told,
             waiting=len(left),
             loud=sum(one.is_critical for one in left),
@@ -265,7 +265,7 @@ class _Round:
         found = self._at.documents.query(
             "alerts", field=field, value=self._at.settings.id, limit=most
         )
-        records, damaged = readable(found)
+        records, damaged = read_records(found)
         why = "there is no alert in this document"
         self._commit(dead_writes(damaged, at=self._at.clock.now_ms(), why=why))
         return records
@@ -308,15 +308,15 @@ class _Round:
         noted = []
         for one, key in parcel.tellers():
             if key in done.told:
-                noted.append(one.noted(sent_at=now_ms, told_by=by))
+                noted.append(one.with_changes(sent_at=now_ms, told_by=by))
                 self._told += 1
             elif key in done.refused:
-                noted.append(one.noted(dead_at=now_ms, dead_why=done.refused[key]))
+                noted.append(one.with_changes(dead_at=now_ms, dead_why=done.refused[key]))
                 self._dead += 1
         for alert in parcel.shown:
             if alert.key in done.told:
                 message = done.messages.get(alert.key, "")
-                self._memory = self._memory.noted(alert, message, at=now_ms)
+                self._memory = self._memory.after_telling(alert, message, at=now_ms)
                 if alert.level is not Level.CRITICAL:
                     self._memory = replace(self._memory, quiet_told_at=now_ms)
         self._store(noted, left)
@@ -326,7 +326,7 @@ class _Round:
         writes = []
         for one in noted:
             if one.is_done and (self._at.second is None or one.second_at or not one.is_critical):
-                one = one.noted(**WAITS_FOR_NOBODY)  # noqa: PLW2901 - the same, and it is over
+                one = one.with_changes(**WAITS_FOR_NOBODY)  # noqa: PLW2901 - the same, and it is over
                 left.pop(one.alert.key, None)
             else:
                 left[one.alert.key] = one
@@ -349,7 +349,7 @@ class _Round:
         deadline_ms = int(self._until * 1000)
         if second.tell([one.alert for one in named], deadline_ms=deadline_ms):
             self._memory = replace(self._memory, second_told_at=now_ms)
-            self._store([one.noted(second_at=now_ms) for one in named], left)
+            self._store([one.with_changes(second_at=now_ms) for one in named], left)
         return list(left.values())
 
     def _commit(self, writes: Sequence[Write]) -> None:

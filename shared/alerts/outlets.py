@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Protocol
 
-from shared.alerts.discord import LogSink
 from shared.alerts.office import Office
-from shared.alerts.ports import AlertTopic, LogWriter
+from shared.alerts.ports import AlertSink, AlertTopic, LogWriter
 from shared.core.errors import BotError
 from shared.core.logs import log
 from shared.core.masking import mask_secrets
@@ -44,8 +43,7 @@ class Outlet(Protocol):
 class LocalOutlet:
     """Delivers where it is.
 
-    >>> from shared.alerts.discord import LogSink
-    >>> from shared.core.clock import SystemClock
+    >>>     >>> from shared.core.clock import SystemClock
     >>> from shared.core.settings import load_settings
     >>> from shared.stores.memory import MemoryDocuments
     >>> settings, silent = load_settings({}), LogSink(lambda *_, **__: None)
@@ -92,14 +90,15 @@ class LocalOutlet:
 class LogOutlet:
     """Writes alerts into the log and leaves what is stored alone: for whoever writes nothing.
 
+    >>> from shared.alerts.discord import LogSink
     >>> halt = Alert(key="halt~1", level=Level.CRITICAL, kind="halt", title="Halted.", at=0)
-    >>> LogOutlet(write=lambda *_, **__: None).tell_directly([halt], seconds=5.0)
+    >>> LogOutlet(LogSink(lambda *_, **__: None)).tell_directly([halt], seconds=5.0)
     frozenset({'halt~1'})
     """
 
-    def __init__(self, write: LogWriter = log) -> None:
-        """Write by `write`."""
-        self._sink = LogSink(write)
+    def __init__(self, sink: AlertSink) -> None:
+        """Write by `sink`."""
+        self._sink = sink
 
     def pass_on(
         self,
@@ -112,9 +111,9 @@ class LogOutlet:
         """Write what is new."""
         self.tell_directly(fresh, seconds=seconds)
 
-    def tell_directly(self, alerts: Sequence[Alert], *, seconds: float) -> frozenset[str]:  # noqa: ARG002
+    def tell_directly(self, alerts: Sequence[Alert], *, seconds: float) -> frozenset[str]:
         """Write all of them."""
-        return self._sink.send(alerts)
+        return self._sink.send(alerts, deadline_ms=int((monotonic() + seconds) * 1000))
 
 
 class TopicOutlet:

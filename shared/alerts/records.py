@@ -58,7 +58,7 @@ class AlertRecord:
         found = self.document.data.get("second_at")
         return found if isinstance(found, int) else None
 
-    def noted(self, **changes: Any) -> "AlertRecord":
+    def with_changes(self, **changes: Any) -> "AlertRecord":
         """The same with what became of it."""
         document = replace(self.document, data={**self.document.data, **changes})
         return replace(self, document=document)
@@ -120,7 +120,7 @@ def read_record(document: Document) -> AlertRecord:
     )
 
 
-def readable(documents: Iterable[Document]) -> tuple[list[AlertRecord], list[Document]]:
+def read_records(documents: Iterable[Document]) -> tuple[list[AlertRecord], list[Document]]:
     """The alerts among documents, and those in which there is none: one of these must not keep all
     others waiting.
     """

@@ -121,7 +121,8 @@ class Mail:
         """Send one e-mail; whether the server took it for everybody."""
         left = (bound_at(deadline_ms / 1000) or deadline_ms / 1000) - time.monotonic()
         if left <= 0:
-            return self._failed("no time was left")
+            self._log_failure("no time was left")
+            return False
         message = EmailMessage()
         message["Subject"] = " ".join(mask_secrets(headline(alerts)).split())[:200]
         message["From"], message["To"] = self._from, ", ".join(self._to)
@@ -133,8 +134,11 @@ class Mail:
                     server.login(self._user, self._password)
                 refused = server.send_message(message)
         except (OSError, smtplib.SMTPException, ValueError) as error:
-            return self._failed(type(error).__name__)
-        return not refused or self._failed("the server refused an address")
+            self._log_failure(type(error).__name__)
+            return False
+        if refused:
+            self._log_failure("the server refused an address")
+        return not refused
 
     def _connect(self, seconds: float) -> smtplib.SMTP:
         context = ssl.create_default_context()
@@ -150,9 +154,8 @@ class Mail:
             raise smtplib.SMTPNotSupportedError("the server does not encrypt")
         return server
 
-    def _failed(self, problem: str) -> bool:
+    def _log_failure(self, problem: str) -> None:
         self._write("alerts.second_failed", severity="ERROR", channel=self.name, problem=problem)
-        return False
 
 
 class OwnCommand:
@@ -182,7 +185,8 @@ class OwnCommand:
         """Run it; whether it ended well in time. What it started ends with it."""
         left = (bound_at(deadline_ms / 1000) or deadline_ms / 1000) - time.monotonic()
         if left <= 0:
-            return self._failed("no time was left")
+            self._log_failure("no time was left")
+            return False
         try:
             # It is the owner's own line, split without a shell.
             process = subprocess.Popen(  # noqa: S603
@@ -193,25 +197,30 @@ class OwnCommand:
                 start_new_session=True,
             )
         except OSError as error:
-            return self._failed(type(error).__name__)
+            self._log_failure(type(error).__name__)
+            return False
         try:
             process.communicate(
                 mask_secrets(body_text(alerts)).encode(), timeout=min(left, _LONGEST_SECONDS)
             )
         except subprocess.TimeoutExpired:
-            return self._failed("it did not end in time")
+            self._log_failure("it did not end in time")
+            return False
         except OSError as error:  # it ended without reading
             process.wait()
-            return process.returncode == 0 or self._failed(type(error).__name__)
+            if process.returncode != 0:
+                self._log_failure(type(error).__name__)
+            return process.returncode == 0
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        return process.returncode == 0 or self._failed(f"it ended with {process.returncode}")
+        if process.returncode != 0:
+            self._log_failure(f"it ended with {process.returncode}")
+        return process.returncode == 0
 
-    def _failed(self, problem: str) -> bool:
+    def _log_failure(self, problem: str) -> None:
         self._write("alerts.second_failed", severity="ERROR", channel=self.name, problem=problem)
-        return False
 
 
 def second_channel(address: str, *, password: str = "") -> "Mail | OwnCommand":

@@ -45,7 +45,7 @@ class OfficeMemory:
     second_told_at: int = 0
     threads: Mapping[str, Thread] = field(default_factory=dict)
 
-    def stored(self) -> dict[str, Any]:
+    def as_document(self) -> dict[str, Any]:
         """As a document keeps it."""
         return {
             "quiet_told_at": self.quiet_told_at,
@@ -62,7 +62,7 @@ class OfficeMemory:
             ],
         }
 
-    def noted(self, alert: Alert, message: str, *, at: int) -> "OfficeMemory":
+    def after_telling(self, alert: Alert, message: str, *, at: int) -> "OfficeMemory":
         """After `alert` was told in `message`."""
         if not alert.thread:
             return self

@@ -94,7 +94,7 @@ def read_day(bot: BotDocuments, settings: Settings, *, begin_at: int, end_at: in
         end_at=end_at,
         equity=reader.read_equity(),
         peak_jpy=reader.read_peak(),
-        trades=reader.read_trades(),
+        trades=reader.read_closed_trades(),
         statuses=statuses,
         marks=marks,
         positions=positions,
@@ -143,7 +143,7 @@ class _DayReader:
 
         return self._read(f"bots/{self._bot.bot}", peak)
 
-    def read_trades(self) -> tuple[Trade, ...]:
+    def read_closed_trades(self) -> tuple[Trade, ...]:
         found = self._bot.documents.query(
             "trades", field="closed_at", op=">=", value=self._begin_at, limit=MOST_TRADES
         )

@@ -13,7 +13,13 @@ from shared.model.manifest import Verdict, decode_manifest
 from shared.model.registry import BundleRegistry
 from shared.rounds.day import DayFacts, digest_window, read_day
 from shared.rounds.picture import draw_equity
-from shared.rounds.telling import day_fields, dead_letters, result_of, title_of, waited
+from shared.rounds.telling import (
+    alerts_for_digest,
+    day_fields,
+    dead_letters,
+    result_words,
+    title_of,
+)
 from shared.stores.ports import Bucket
 from shared.tick.documents import BotDocuments
 
@@ -24,6 +30,10 @@ KIND = "digest"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
     """A digest as it can be told.
+
+    >>> alert = Alert(key="a", level=Level.INFO, kind=KIND, title="A quiet day.", at=0)
+    >>> Digest(alert=alert, picture=b"").tells
+    ()
 
     Attributes:
         alert: Its words; the key names bot and JST date, so that a day has one.
@@ -40,7 +50,7 @@ class Digest:
     damaged: tuple[str, ...] = ()
 
 
-def digest_of(bot: BotDocuments, bucket: Bucket, settings: Settings, *, now_ms: int) -> Digest:
+def day_digest(bot: BotDocuments, bucket: Bucket, settings: Settings, *, now_ms: int) -> Digest:
     r"""The digest of the newest 24 hours that are over at `now_ms`; see `digest_window`.
 
     Reads a bounded number of documents and writes nothing. Raises what the stores raise where they
@@ -49,7 +59,7 @@ def digest_of(bot: BotDocuments, bucket: Bucket, settings: Settings, *, now_ms: 
     >>> from shared.core.settings import load_settings
     >>> from shared.stores.memory import MemoryBucket, MemoryDocuments
     >>> bot = BotDocuments(MemoryDocuments(), "default")
-    >>> digest = digest_of(bot, MemoryBucket(), load_settings({}), now_ms=1_769_871_540_123)
+    >>> digest = day_digest(bot, MemoryBucket(), load_settings({}), now_ms=1_769_871_540_123)
     >>> digest.alert.key, digest.alert.title
     ('default:digest:2026-01-31', '2026-01-31: no equity is known, no trades.')
     >>> digest.alert.fields["ticks"], digest.picture[:4]
@@ -70,7 +80,7 @@ def digest_of(bot: BotDocuments, bucket: Bucket, settings: Settings, *, now_ms: 
     return Digest(
         alert=alert,
         picture=_picture(day, bot.bot),
-        tells=tuple(record.path for record in waited(day)),
+        tells=tuple(record.path for record in alerts_for_digest(day)),
         buries=tuple(record.path for record in dead_letters(day)),
         damaged=day.damaged,
     )
@@ -83,7 +93,7 @@ def _picture(day: DayFacts, bot: str) -> bytes:
         day.trades,
         begin_at=day.begin_at,
         end_at=day.end_at,
-        title=say("digest.picture.title", bot=bot, result=result_of(day), end=end),
+        title=say("digest.picture.title", bot=bot, result=result_words(day), end=end),
     )
 
 

@@ -1,6 +1,7 @@
 """The rounds beside the ticks, as the function and the command do them: the watch, the digest."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from shared.core.settings import Settings
 from shared.core.types import Alert
 from shared.model.registry import BundleRegistry
 from shared.rounds.day import digest_window
-from shared.rounds.digest import KIND, digest_of
+from shared.rounds.digest import KIND, day_digest
 from shared.rounds.watch import WatchPorts, look_around
 from shared.stores.ports import Bucket, DocumentStore, Write
 from shared.tick.acts import tell_moves
@@ -60,6 +61,8 @@ def do_watch(place: RoundsPlace) -> dict[str, Any]:
         skew_ms=place.skew_ms,
     )
     done = look_around(ports, place.settings)
+    with suppress(BotError):  # what waits is told also while no tick asks for it
+        place.office.deliver_due(seconds=TELL_SECONDS)
     return {
         "conditions": [condition.name for condition in done.conditions],
         "unjudged": sorted(done.unjudged),
@@ -99,7 +102,7 @@ def do_digest(place: RoundsPlace) -> dict[str, Any]:
     path = f"alerts/{alert_key(settings.id, KIND, jst_day(end_at - 1))}"
     if bot.peek() is None or documents.get(path) is not None:
         return {"is_due": False}
-    digest = digest_of(bot, place.bucket, settings, now_ms=now_ms)
+    digest = day_digest(bot, place.bucket, settings, now_ms=now_ms)
     told = record_write(digest.alert, bot=settings.id, picture=digest.picture)
     try:
         documents.commit(

@@ -78,25 +78,27 @@ class _Canvas:
         from PIL import ImageFont
 
         font = ImageFont.load_default(size=size * _SCALE)
-        self._draw.text(_scaled([at])[0], text, fill=colour, font=font, anchor=anchor)
+        self._draw.text(_scale_ticks([at])[0], text, fill=colour, font=font, anchor=anchor)
 
     def line(
         self, points: Sequence[tuple[float, float]], colour: str, *, width: float = 1.0
     ) -> None:
-        self._draw.line(_scaled(points), fill=colour, width=round(width * _SCALE), joint="curve")
+        self._draw.line(
+            _scale_ticks(points), fill=colour, width=round(width * _SCALE), joint="curve"
+        )
 
     def triangle(self, at: tuple[float, float], *, up: bool, colour: str) -> None:
         x, y = at
         tip, base = (-_TRIANGLE, _TRIANGLE) if up else (_TRIANGLE, -_TRIANGLE)
         corners = [(x, y + tip), (x - _TRIANGLE, y + base), (x + _TRIANGLE, y + base)]
-        self._draw.polygon(_scaled(corners), fill=colour, outline=_GROUND)
+        self._draw.polygon(_scale_ticks(corners), fill=colour, outline=_GROUND)
 
     def dot(self, at: tuple[float, float], colour: str) -> None:
         x, y = at
-        self._draw.ellipse(_scaled([(x - 4, y - 4), (x + 4, y + 4)]), fill=colour)
+        self._draw.ellipse(_scale_ticks([(x - 4, y - 4), (x + 4, y + 4)]), fill=colour)
 
 
-def _scaled(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def _scale_ticks(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(x * _SCALE, y * _SCALE) for x, y in points]
 
 

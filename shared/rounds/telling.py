@@ -22,10 +22,10 @@ def title_of(day: DayFacts) -> str:
     date = jst_day(day.end_at - 1)
     if not day.trades and day.equity and _change(day) == 0:
         return say("digest.quiet", date=date, equity=yen_words(day.equity[-1][1]))
-    return say("digest.title", date=date, result=result_of(day), trades=_trades(len(day.trades)))
+    return say("digest.title", date=date, result=result_words(day), trades=_trades(len(day.trades)))
 
 
-def result_of(day: DayFacts) -> str:
+def result_words(day: DayFacts) -> str:
     """How the equity changed, in yen and percent."""
     if not day.equity:
         return say("digest.unknown_result")
@@ -39,7 +39,7 @@ def day_fields(day: DayFacts, *, model: str, bot: str) -> dict[str, str]:
     """The fields; what has nothing to say is left out."""
     told = {
         say("digest.name.equity"): _equity(day),
-        say("digest.name.trades"): _closed(day.trades),
+        say("digest.name.trades"): _closing_line(day.trades),
         say("digest.name.costs"): _costs(day.trades),
         say("digest.name.position"): "; ".join(
             say(
@@ -52,12 +52,12 @@ def day_fields(day: DayFacts, *, model: str, bot: str) -> dict[str, str]:
         ),
         say("digest.name.model"): model,
         say("digest.name.ticks"): _ticks(day),
-        say("digest.name.alerts"): _counts(_noticed(day)),
+        say("digest.name.alerts"): _counts(_alerts_of_day(day)),
         say("digest.name.waiting"): _counts(
             [one for one in day.alerts if one.is_waiting and not one.is_for_digest]
         ),
         say("digest.name.dead"): _lines(_dead(one) for one in dead_letters(day)),
-        say("digest.name.news"): _lines(one.alert.title for one in waited(day)),
+        say("digest.name.news"): _lines(one.alert.title for one in alerts_for_digest(day)),
         say("digest.name.damaged"): _lines(day.damaged),
         say("digest.name.cut"): say("digest.cut", names=", ".join(day.cut)) if day.cut else "",
         say("digest.name.time"): say(
@@ -73,12 +73,12 @@ def dead_letters(day: DayFacts) -> list[DayAlert]:
     return [one for one in day.alerts if one.dead_at is not None and one.dead_at >= day.begin_at]
 
 
-def waited(day: DayFacts) -> list[DayAlert]:
+def alerts_for_digest(day: DayFacts) -> list[DayAlert]:
     """The alerts that waited for this digest to tell them."""
     return [one for one in day.alerts if one.is_for_digest and one.alert.at < day.end_at]
 
 
-def _noticed(day: DayFacts) -> list[DayAlert]:
+def _alerts_of_day(day: DayFacts) -> list[DayAlert]:
     return [
         one
         for one in day.alerts
@@ -119,7 +119,7 @@ def _equity(day: DayFacts) -> str:
     return "; ".join(told)
 
 
-def _closed(trades: Sequence[Trade]) -> str:
+def _closing_line(trades: Sequence[Trade]) -> str:
     if not trades:
         return ""
     won = sum(trade.net_jpy > 0 for trade in trades)

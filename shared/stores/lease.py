@@ -84,7 +84,11 @@ def find_held(stored: Document | None, holder: str) -> Lease | None:
 
 
 def unheld(*, fence: int) -> dict[str, Any]:
-    """The lease that nobody holds, as a document stores it."""
+    """The lease that nobody holds, as a document stores it.
+
+    >>> unheld(fence=7)
+    {'holder': None, 'fence': 7, 'expires_at': 0}
+    """
     return {"holder": None, "fence": fence, "expires_at": 0}
 
 

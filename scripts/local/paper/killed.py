@@ -24,7 +24,7 @@ def death_of(settings: Settings, *, pid: int, started_at: int, now_ms: int) -> A
         at=now_ms,
         fields=name_fields(
             what=say("alerts.value.paper_killed", pid=pid, since=jst_and_utc(started_at)),
-            meanwhile=say("alerts.value.paper_stands"),
+            what_was_done=say("alerts.value.paper_stands"),
             what_to_do=say("alerts.value.start_paper"),
             time=jst_and_utc(now_ms),
         ),

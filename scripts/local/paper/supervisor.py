@@ -104,7 +104,7 @@ class Supervisor:
         self.progress = _begin_status(before, pid=pid, now_ms=now_ms, settings=settings)
         self._errands = Errands(
             settings,
-            environ,
+            self._environ,
             place,
             before=before.get("errands") or {},
             life_began_at=self.progress.counted_since,
@@ -222,6 +222,8 @@ class Supervisor:
                 self._stopping.wait(self._restart_seconds)
                 self._restart_seconds = min(2 * self._restart_seconds, LONGEST_RESTART_SECONDS)
         port = free_port()
+        # Where the watch calls a tick once itself.
+        self._environ["BOT_ROUNDS__TICK_URL"] = f"http://127.0.0.1:{port}"
         self._function = tick_function(
             port,
             environ=self._environ,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.alerts.discord import DiscordSink
-from shared.alerts.office import Office, Told
+from shared.alerts.office import Office, OfficeResult
 from shared.alerts.patience import StoredPatience
 from shared.alerts.ports import Delivered
 from shared.core.errors import Unavailable
@@ -63,10 +63,10 @@ class Place:
         )
         return Office(self.documents, SETTINGS, self.clock, channel or sink, self.second)
 
-    def tell(self, *alerts: Alert) -> Told:
+    def tell(self, *alerts: Alert) -> OfficeResult:
         return self.office().tell(alerts, seconds=20.0)
 
-    def deliver(self) -> Told:
+    def deliver(self) -> OfficeResult:
         return self.office().deliver_due(seconds=20.0)
 
     def later(self, ms: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from shared.alerts.office import Office
 from shared.alerts.ports import Delivered
-from shared.alerts.records import as_stored, dead_writes, readable, record_write
+from shared.alerts.records import as_stored, dead_writes, read_records, record_write
 from shared.core import settings as configuration
 from shared.core.types import Alert, Level
 from shared.stores.memory import MemoryDocuments
@@ -77,7 +77,7 @@ def test_one_that_is_no_mapping_is_named_and_does_not_hold_back_the_others() -> 
     told: Any = "the stored document alerts/foreign has the layout 9"
     foreign = Document(path="alerts/foreign", data=told, version="1")
     sound = as_stored(record_write(ALERT, bot=SETTINGS.id))
-    records, damaged = readable([foreign, sound])
+    records, damaged = read_records([foreign, sound])
     assert [one.alert for one in records] == [ALERT]
     assert damaged == [foreign]
     assert dead_writes(damaged, at=0, why="foreign") == [], "nothing of it could be kept"
