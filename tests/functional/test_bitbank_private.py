@@ -90,7 +90,7 @@ class Bot:
 
     def __init__(self, exchange: RawExchange, clock: FixedClock) -> None:
         self.exchange, self.clock = exchange, clock
-        self.rest = signed_rest(exchange.url, clock, timeout_seconds="0.4")
+        self.rest = signed_rest(exchange.url, clock, timeout_seconds="1.5")
         self.account = account_reader(self.rest, clock, exchange.url)
 
     def prepared(self, intent: OrderIntent = ENTRY, **known: int) -> PreparedOrder:
