@@ -325,12 +325,12 @@ class _Round:
         """Store records as they are now; one for which nothing is left to do waits no longer."""
         writes = []
         for one in noted:
+            data, key = one.document.data, one.alert.key
+            left[key] = one
             if one.is_done and (self._at.second is None or one.second_at or not one.is_critical):
-                one = one.with_changes(**WAITS_FOR_NOBODY)  # noqa: PLW2901 - the same, and it is over
-                left.pop(one.alert.key, None)
-            else:
-                left[one.alert.key] = one
-            writes.append(Write(kind="put", path=one.document.path, data=one.document.data))
+                data = {**data, **WAITS_FOR_NOBODY}
+                del left[key]
+            writes.append(Write(kind="put", path=one.document.path, data=data))
         self._commit(writes)
 
     def _tell_second(self, waiting: Sequence[AlertRecord]) -> list[AlertRecord]:
