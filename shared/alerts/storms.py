@@ -151,6 +151,9 @@ def parcels(
     found = [_as_itself([one], memory, now_ms) for one in loud[:MOST_SINGLE_CRITICAL]]
     if rest := loud[MOST_SINGLE_CRITICAL:]:
         found.append(_summary(rest, settings, now_ms))
+    # The day's digest is no part of any summary.
+    found += [_as_itself([one], memory, now_ms) for one in quiet if one.alert.kind == "digest"]
+    quiet = [one for one in quiet if one.alert.kind != "digest"]
     if quiet and is_quiet_due(memory, now_ms=now_ms, settings=settings):
         if len(quiet) > settings.telling.singles:
             found.append(_summary(quiet, settings, now_ms))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 800, 400
 _SCALE = 2
 """It is drawn so many times as large, and made smaller: smooth lines."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 118, 18, 52, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 118, 28, 52, 40
 _GROUND, _GRID, _TEXT, _FAINT = "#1e1f22", "#3a3c42", "#f2f3f5", "#a9adb5"
 _LINE, _PROFIT, _LOSS = "#4fc3f7", "#57f287", "#ff8a65"
 _MOST_POINTS = 1_500
@@ -136,7 +136,7 @@ def _draw_day(
     for at, text in _hours(begin_at, end_at):
         canvas.line([(x_of(at), bottom), (x_of(at), bottom + 5)], _FAINT)
         canvas.write((x_of(at), bottom + 9), text, colour=_FAINT, anchor="ma")
-    canvas.write((_LEFT - 8, bottom + 9), say("digest.picture.zone"), colour=_FAINT, anchor="ra")
+    canvas.write((16, bottom + 9), say("digest.picture.zone"), colour=_FAINT)
     line = [(x_of(at), y_of(equity)) for at, equity in points]
     if len(line) > 1:
         canvas.line(line, _LINE, width=2.5)
