@@ -97,7 +97,12 @@ def environment() -> Mapping[str, str]:
     return os.environ
 
 
-SECRETS = ("BITBANK_API_KEY", "BITBANK_API_SECRET", "BOT_BUNDLE_SIGNING_KEY")
+SECRETS = (
+    "BITBANK_API_KEY",
+    "BITBANK_API_SECRET",
+    "BOT_BUNDLE_SIGNING_KEY",
+    "BOT_MAIL_PASSWORD",
+)
 
 
 def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:

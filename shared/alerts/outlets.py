@@ -43,7 +43,8 @@ class Outlet(Protocol):
 class LocalOutlet:
     """Delivers where it is.
 
-    >>>     >>> from shared.core.clock import SystemClock
+    >>> from shared.alerts.discord import LogSink
+    >>> from shared.core.clock import SystemClock
     >>> from shared.core.settings import load_settings
     >>> from shared.stores.memory import MemoryDocuments
     >>> settings, silent = load_settings({}), LogSink(lambda *_, **__: None)

@@ -23,7 +23,16 @@ from shared.core.settings.values import BadValue, convert_value, hints_of
 
 PREFIX = "BOT_"
 
-NOT_SETTINGS = frozenset({"BOT_REQUIRE", "BOT_BUNDLE_SIGNING_KEY", "BOT_PROFILE", "BOT_VENV"})
+NOT_SETTINGS = frozenset(
+    {
+        "BOT_REQUIRE",
+        "BOT_BUNDLE_SIGNING_KEY",
+        "BOT_PROFILE",
+        "BOT_VENV",
+        "BOT_SECOND_CHANNEL",
+        "BOT_MAIL_PASSWORD",
+    }
+)
 
 
 def load_settings(
