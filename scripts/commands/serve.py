@@ -33,8 +33,9 @@ def command(*, function: str, port: int, host: str, as_json: bool) -> None:
 
     tick: POST runs one, GET tells how the bot is. backtest: POST {"start": "2026-01-01", "end":
     "2026-02-01"} runs one, GET tells what was run. retrain: POST {} works on this week's
-    retraining, {"dry_run": true} without writing; GET tells of the last ones. This process becomes
-    the real functions-framework; Ctrl-C ends it.
+    retraining, {"dry_run": true} without writing; GET tells of the last ones. alerts: POST a push
+    of Pub/Sub, or {"event": "watch"}; GET tells what waits. This process becomes the real
+    functions-framework; Ctrl-C ends it.
     """
     settings = wiring.settings_from(os.environ)
     require_free(host, port)
