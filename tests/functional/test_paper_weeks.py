@@ -138,6 +138,7 @@ def life(tmp_path, full):
             assert bot(environ, "paper", "stop").returncode == 0
 
 
+@pytest.mark.full
 def test_three_weeks_of_paper(life):
     life.until(lambda told: told["ticks"] or told["doing"].startswith("waiting"))
     for name, age in (("old", 2), ("protected", 2), ("newest", 0)):
