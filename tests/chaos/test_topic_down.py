@@ -185,7 +185,7 @@ def test_behind_a_topic_that_hangs_what_is_critical_reaches_the_webhook_in_time(
         assert time.monotonic() - began < 2.0
         assert discord.keys == ["c"]
         waiting = documents.query("alerts", field="waiting_for", value=settings.id)
-        assert [one.data["alert"]["key"] for one in waiting] == ["w"]
+        assert [one.data["alert"]["key"] for one in waiting] == ["i", "w"]
         assert outlet.tell_directly([alert("d")], seconds=2.0) == {"d"}
 
 
