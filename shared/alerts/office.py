@@ -239,10 +239,10 @@ class _Round:
     def run(self) -> OfficeResult:
         """Tell what is due, note it, give the lease back."""
         try:
-            field = "waiting_for" if self._quiet else "loud_for"
-            left = self._tell_all(self._waiting(field, MOST_WAITING))
+            waiting = self._waiting(MOST_WAITING) if self._quiet else self._loud()
+            left = self._tell_all(waiting)
             if self._is_shut_out and not self._quiet:
-                others = self._waiting("waiting_for", MOST_NAMED)
+                others = self._waiting(MOST_NAMED)
                 known = {one.alert.key for one in left}
                 left += [one for one in others if one.alert.key not in known]
             left = self._tell_second(left)
@@ -261,10 +261,23 @@ class _Round:
     def _is_shut_out(self) -> bool:
         return self._wait_seconds > BAN_SECONDS
 
-    def _waiting(self, field: str, most: int) -> list[AlertRecord]:
-        found = self._at.documents.query(
-            "alerts", field=field, value=self._at.settings.id, limit=most
+    def _loud(self) -> list[AlertRecord]:
+        """What is critical and waits."""
+        return self._records(
+            self._at.documents.query(
+                "alerts", field="loud_for", value=self._at.settings.id, limit=MOST_WAITING
+            )
         )
+
+    def _waiting(self, most: int) -> list[AlertRecord]:
+        """Whatever waits."""
+        return self._records(
+            self._at.documents.query(
+                "alerts", field="waiting_for", value=self._at.settings.id, limit=most
+            )
+        )
+
+    def _records(self, found: Sequence[Document]) -> list[AlertRecord]:
         records, damaged = read_records(found)
         why = "there is no alert in this document"
         self._commit(dead_writes(damaged, at=self._at.clock.now_ms(), why=why))

@@ -168,15 +168,15 @@ class _DayReader:
         return statuses, (marks[0], marks[-1]) if len(marks) > 1 else None, positions
 
     def read_alerts(self) -> tuple[DayAlert, ...]:
-        ask, begin_at = self._bot.documents.query, self._begin_at
+        documents, begin_at = self._bot.documents, self._begin_at
         found: dict[str, DayAlert] = {}
-        for documents in (
-            ask("alerts", field="last_at", op=">=", value=begin_at, limit=MOST_ALERTS),
-            ask("alerts", field="dead_at", op=">=", value=begin_at, limit=MOST_ALERTS),
-            ask("alerts", field="waiting_for", value=self._bot.bot, limit=MOST_ALERTS),
-            ask("alerts", field="digest_for", value=self._bot.bot, limit=MOST_ALERTS),
+        for stored in (
+            documents.query("alerts", field="last_at", op=">=", value=begin_at, limit=MOST_ALERTS),
+            documents.query("alerts", field="dead_at", op=">=", value=begin_at, limit=MOST_ALERTS),
+            documents.query("alerts", field="waiting_for", value=self._bot.bot, limit=MOST_ALERTS),
+            documents.query("alerts", field="digest_for", value=self._bot.bot, limit=MOST_ALERTS),
         ):
-            found |= dict(self._each(documents, MOST_ALERTS, _alert_record))
+            found |= dict(self._each(stored, MOST_ALERTS, _alert_record))
         return tuple(sorted(found.values(), key=lambda record: (record.alert.at, record.path)))
 
     def _each(

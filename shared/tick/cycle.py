@@ -15,6 +15,7 @@ from shared.alerts.outlets import Outlet
 from shared.core.clock import BoundedClock, Clock
 from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import BotError, LeaseLost, Unavailable
+from shared.core.logs import log
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.tick_times import latest_believed, lease_end, longest_hold_ms
@@ -197,14 +198,21 @@ def _run(start: _Start) -> TickReport:
         bot.give_up_claim(claim.document)
         return reporter.report_undone(_busy("another tick holds the account"))
     report, news = done
-    ports = start.ports
-    ports.outlet.pass_on(
-        news.fresh,
-        repeated=news.repeated,
-        has_older=news.has_older,
-        seconds=start.deadline.earlier(reserve).seconds_left,
-    )
+    _tell(start.ports.outlet, news, until=start.deadline.earlier(reserve))
     return report
+
+
+def _tell(outlet: Outlet, news: _News, *, until: Deadline) -> None:
+    try:
+        outlet.pass_on(
+            news.fresh,
+            repeated=news.repeated,
+            has_older=news.has_older,
+            seconds=until.seconds_left,
+        )
+    # The tick is saved; its answer must not depend on who tells of it.
+    except Exception as error:  # noqa: BLE001
+        log("alerts.undelivered", severity="ERROR", error=type(error).__name__)
 
 
 def _compare(clock: BoundedClock, feed: MarketFeed, *, deadline: float) -> None:

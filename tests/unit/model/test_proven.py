@@ -36,6 +36,8 @@ UNASKED = {  # what a proof does not depend on, with a reason each in `shared.mo
         "digest",
         "discord",
         "telling",
+        "rounds",
+        "keep",
     ),
     *ELSEWHERE,
 }
