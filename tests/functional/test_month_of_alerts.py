@@ -113,8 +113,8 @@ def test_in_a_quiet_month_there_are_less_than_two_messages_a_day(request) -> Non
     assert max(Counter(key for one in person.messages for key in one).values()) == 1
 
 
-def test_in_a_busy_month_nothing_is_told_twice_and_every_trade_is_told(request) -> None:
-    days = 30 if request.config.getoption("--full") else 1
+def test_in_busy_days_nothing_is_told_twice_and_every_trade_is_told(request) -> None:
+    days = 5 if request.config.getoption("--full") else 1
     person, counts = month(Script(2), days=days, seed=2)
     print(f"\nbusy: {days} days, {len(person.messages)} messages {dict(person.levels)}, {counts}")
     assert counts["trades"] >= 5 * days

@@ -114,7 +114,7 @@ def let_challenge(life, version):
 
 
 @pytest.fixture
-def life(tmp_path, full):
+def life(tmp_path):
     home = tmp_path / "home"
     with world(home, now=NOW, minutes=minutes(92 + 7 * WEEKS + 2)) as scene:
         sandbox = {
@@ -122,7 +122,7 @@ def life(tmp_path, full):
             for name, text in scene.environ.items()
             if name.startswith(("BOT_E", "BOT_CLOCK"))
         }
-        interval = {"BOT_TICK__INTERVAL_SECONDS": "10800" if full else "86400"}
+        interval = {"BOT_TICK__INTERVAL_SECONDS": "86400"}
         known = {name: text for name, text in os.environ.items() if not name.startswith("BOT_")}
         environ = {**known, "PYTHONPATH": str(ROOT), **home_at(home, **sandbox, **SETTINGS)}
         environ |= interval
