@@ -43,6 +43,9 @@ from shared.stores.ports import DocumentStore, Write
 
 ANSWER_SECONDS = 50.0
 """Below the minute that a push waits for its answer at the least."""
+WATCH_SECONDS = 300.0
+"""The watch may call a tick, which takes up to `tick.answer_by_seconds`, and looks again: with less
+time it would take its own end for a store that is down."""
 _SENT_BY_HAND = "send a push of Pub/Sub, or an event"
 
 
@@ -79,13 +82,14 @@ def alerts(request: Request) -> Response:
 
 def _take(request: Request) -> VerbResult:
     check_known_names(query_of(request), (), named="query: an event is told by its body")
-    with bind_deadline(Deadline.after(ANSWER_SECONDS)) as deadline:
-        ports = _SHELL.wire_once()
-        try:
-            event = event_of(body_of(request))
-            told = _VERBS[event.name](ports, event, deadline)
-        except UnreadablePush as error:
-            return _keep_dead(ports, error)
+    try:
+        event = event_of(body_of(request))
+        seconds = WATCH_SECONDS if event.name == "watch" else ANSWER_SECONDS
+        with bind_deadline(Deadline.after(seconds)) as deadline:
+            told = _VERBS[event.name](_SHELL.wire_once(), event, deadline)
+    except UnreadablePush as error:
+        with bind_deadline(Deadline.after(ANSWER_SECONDS)):
+            return _keep_dead(_SHELL.wire_once(), error)
     return VerbResult(body=told, event="done", line={"told_of": event.name, **told})
 
 
@@ -103,15 +107,13 @@ def _tell(ports: AlertPorts, event: AlertEvent, deadline: Deadline) -> dict[str,
     alert = event.alert
     if alert is None:
         raise AssertionError("an event of this name brings an alert")
-    return _keep_and_deliver(ports, alert, event, deadline)
+    return _keep_and_deliver(ports, alert, deadline)
 
 
-def _keep_and_deliver(
-    ports: AlertPorts, alert: Alert, event: AlertEvent, deadline: Deadline
-) -> dict[str, Any]:
+def _keep_and_deliver(ports: AlertPorts, alert: Alert, deadline: Deadline) -> dict[str, Any]:
     office, only = ports.office, Level.CRITICAL if alert.level is Level.CRITICAL else None
     try:
-        is_new = office.keep(alert, event=event.id or None)
+        is_new = office.keep(alert)
     except Unavailable:
         if only is not None:
             office.tell_directly([alert], seconds=deadline.seconds_left / 2)
@@ -155,7 +157,7 @@ def _budget(ports: AlertPorts, event: AlertEvent, deadline: Deadline) -> dict[st
     if notice is None or alert is None:
         return {"status": "below"}
     remember_budget(ports.rounds().bucket, notice)
-    return _keep_and_deliver(ports, alert, event, deadline)
+    return _keep_and_deliver(ports, alert, deadline)
 
 
 _VERBS = {

@@ -122,34 +122,35 @@ class Office:
             self.keep(alert)
         return self.deliver_due(seconds=seconds)
 
-    def keep(self, alert: Alert, *, picture: bytes | None = None, event: str | None = None) -> bool:
-        """Store an alert, once; whether it is new. One that is known is counted up, unless it is
-        the same `event` that comes again.
-        """
+    def keep(self, alert: Alert) -> bool:
+        """Store an alert, once; whether it is new. One that is known is counted up."""
         write = record_write(
             alert,
             bot=self._at.settings.id,
             for_digest=is_for_the_digest(alert, self._at.settings),
-            picture=picture,
         )
-        data = {**(write.data or {}), "event": event}
         try:
-            self._at.documents.create(write.path, data)
+            self._at.documents.create(write.path, write.data or {})
         except AlreadyExists:
-            self.count_up(alert, event=event)
+            self.count_up(alert)
             return False
         return True
 
-    def count_up(self, alert: Alert, *, event: str | None = None) -> None:
-        """Note that an alert was noticed once more. Where another writes at the same time that is
-        not counted: the number says *at least so often*.
+    def count_up(self, alert: Alert) -> None:
+        """Note that an alert was noticed once more: later than it was stored or counted last, so
+        that what a topic brings again, or for the first time after a tick has stored it, counts
+        once. Where another writes at the same time that is not counted: the number says *at least
+        so often*.
         """
         stored = self._at.documents.get(f"alerts/{alert.key}")
-        if stored is None or (event is not None and stored.data.get("event") == event):
+        if stored is None:
             return
-        with suppress(Conflict, TypeError, ValueError):
+        # One that is damaged is told as such by the next delivery.
+        with suppress(Conflict, TypeError, ValueError, AttributeError):
+            if stored.data.get("last_at", alert.at) >= alert.at:
+                return
             times = int(stored.data.get("times", 1)) + 1
-            data = {**stored.data, "times": times, "last_at": alert.at, "event": event}
+            data = {**stored.data, "times": times, "last_at": alert.at}
             self._at.documents.replace(stored, data)
 
     def tell_directly(self, alerts: Sequence[Alert], *, seconds: float) -> frozenset[str]:

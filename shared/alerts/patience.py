@@ -16,8 +16,7 @@ EVERY_WEBHOOK = "webhooks/every"
 """Where Discord asked not only for one of them."""
 
 LONGEST_SECONDS = 6 * 3_600.0
-"""No longer than this is waited without asking again, whatever was asked for: an alert is given up
-after a day."""
+"""No longer than this is waited without asking again, whatever was asked for."""
 
 _SKEW_MS = 2_000
 

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +109,8 @@ def alert(name: str, level: Level = Level.WARNING, at: int | None = None) -> Ale
 
 
 def storm(count: int, seed: int) -> list[tuple[Alert, str]]:
-    """So many messages: 12 distinct critical ones, the rest warnings of some sorts; duplicates
-    under other message ids, and the same messages again.
+    """So many messages: 12 distinct critical ones, the rest warnings of some sorts; some noticed
+    again later, and the same messages again.
     """
     rng = random.Random(seed)
     critical = [alert(f"critical-{number}", Level.CRITICAL) for number in range(12)]
@@ -120,8 +120,10 @@ def storm(count: int, seed: int) -> list[tuple[Alert, str]]:
     sent = [(one, f"m{number}") for number, one in enumerate(distinct)]
     while len(sent) < count:
         one, message = rng.choice(sent)
-        again = rng.random() < 0.5
-        sent.append((one, message if again else f"d{len(sent)}"))
+        if rng.random() < 0.5:
+            sent.append((one, message))
+        else:
+            sent.append((replace(one, at=one.at + len(sent)), f"d{len(sent)}"))
     rng.shuffle(sent)
     return sent
 

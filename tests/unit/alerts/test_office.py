@@ -13,11 +13,13 @@ from shared.alerts.discord import DiscordSink
 from shared.alerts.office import Office, OfficeResult
 from shared.alerts.patience import StoredPatience
 from shared.alerts.ports import Delivered
+from shared.alerts.records import is_for_the_digest, record_write
 from shared.core.errors import Unavailable
 from shared.core.settings import load_settings
 from shared.core.types import Alert, Level
 from shared.stores.memory import MemoryDocuments
 from tests.support.discord import LoopbackDiscord, loopback_discord
+from tests.support.dying_store import DyingStore
 from tests.support.fixed_clock import FixedClock
 from tests.unit.alerts.test_discord import no_proxy  # noqa: F401 - a fixture
 
@@ -134,8 +136,6 @@ def test_positions_wait_for_the_digest_where_the_owner_wants_it_so(discord) -> N
     settings = load_settings({"BOT_TELLING__POSITIONS_AT_ONCE": "false"})
     place = Place(discord)
     place.office()  # nothing of it is told
-    from shared.alerts.records import is_for_the_digest
-
     assert is_for_the_digest(alert("entry", INFO, kind="entry_filled"), settings)
     assert not is_for_the_digest(alert("entry", CRITICAL, kind="position_closed"), settings)
 
@@ -143,19 +143,22 @@ def test_positions_wait_for_the_digest_where_the_owner_wants_it_so(discord) -> N
 # once
 
 
-def test_an_alert_that_is_told_again_counts_up_and_is_not_sent_twice(place: Place) -> None:
-    for _ in range(5):
-        place.tell(alert("a"))
+def test_an_alert_that_is_noticed_again_counts_up_and_is_not_sent_twice(place: Place) -> None:
+    for number in range(5):
+        place.tell(alert("a", at=AT + number))
     assert place.discord.keys == ["default:a"]
     assert place.record("a")["times"] == 5
 
 
-def test_the_same_event_that_comes_again_is_not_counted(place: Place) -> None:
+def test_what_comes_again_was_noticed_once(place: Place) -> None:
+    """A topic brings what a tick has stored already, and may bring it twice."""
     office = place.office()
-    assert office.keep(alert("a"), event="1")
-    assert not office.keep(alert("a"), event="1")
+    place.documents.commit([record_write(alert("a"), bot="default")])
+    for _ in range(3):
+        assert not office.keep(alert("a"))
     assert place.record("a")["times"] == 1
-    assert not office.keep(alert("a"), event="2")
+    assert not office.keep(alert("a", at=AT + 1))
+    assert not office.keep(alert("a"))
     assert place.record("a")["times"] == 2
 
 
@@ -292,33 +295,13 @@ def test_a_second_channel_that_is_down_is_asked_until_it_takes_it(place: Place) 
     assert place.waiting() == []
 
 
-class Broken:
-    """A store that fails at its n-th call, for good, as where the process dies there."""
-
-    def __init__(self, documents: MemoryDocuments, lives: int) -> None:
-        self._documents, self.lives = documents, lives
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self._documents, name)
-        if name not in {"get", "create", "replace", "commit", "query"}:
-            return real
-
-        def call(*args: Any, **more: Any) -> Any:
-            self.lives -= 1
-            if self.lives < 0:
-                raise Unavailable("the process ended here")
-            return real(*args, **more)
-
-        return call
-
-
 def test_whoever_dies_in_the_middle_repeats_one_message_at_most(discord) -> None:
     exercised = 0
     for lives in itertools.count():
         place = Place(discord, Second())
         discord.messages.clear()
         alerts = [alert("a"), alert("w", WARNING), alert("b", at=AT + 1)]
-        broken = Broken(place.documents, lives)
+        broken = DyingStore(place.documents, lives)
         place.documents, real = broken, place.documents  # type: ignore[assignment]
         finished = True
         try:

@@ -147,7 +147,7 @@ def test_a_limit_for_every_webhook_holds_for_every_webhook(discord, told):
         limited(retry_after=10**18),
     ],
 )
-def test_an_absurd_wait_is_cut_so_that_alerts_are_told_before_they_are_given_up(discord, answer):
+def test_an_absurd_wait_is_cut(discord, answer):
     discord.answers = [answer]
     bot = Bot(discord.url)
     bot.says(alert("c"))

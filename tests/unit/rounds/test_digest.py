@@ -28,6 +28,7 @@ from shared.stores.memory import MemoryBucket, MemoryDocuments
 from shared.stores.ports import Write
 from shared.tick.documents import BotDocuments
 from tests.support.discord import LoopbackDiscord, loopback_discord
+from tests.support.dying_store import DyingStore
 from tests.support.fixed_clock import FixedClock
 from tests.unit.alerts.test_discord import no_proxy  # noqa: F401 - a fixture
 
@@ -168,26 +169,6 @@ def test_of_a_bot_that_never_ticked_nothing_is_told(discord: LoopbackDiscord) ->
     assert discord.posted == []
 
 
-class Dying:
-    """A store whose process dies at its n-th call."""
-
-    def __init__(self, documents: MemoryDocuments, lives: int) -> None:
-        self._documents, self.lives = documents, lives
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self._documents, name)
-        if name not in {"get", "create", "replace", "commit", "query"}:
-            return real
-
-        def call(*args: Any, **more: Any) -> Any:
-            self.lives -= 1
-            if self.lives < 0:
-                raise Unavailable("the process ended here")
-            return real(*args, **more)
-
-        return call
-
-
 def test_whoever_dies_while_telling_it_repeats_it_at_most_once(discord: LoopbackDiscord) -> None:
     died = 0
     for lives in range(60):
@@ -197,7 +178,7 @@ def test_whoever_dies_while_telling_it_repeats_it_at_most_once(discord: Loopback
         bot.alert("resumed")
         finished = True
         try:
-            do_digest(bot.place(Dying(bot.documents, lives)))
+            do_digest(bot.place(DyingStore(bot.documents, lives)))
         except Unavailable:
             finished = False
             died += 1

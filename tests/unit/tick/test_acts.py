@@ -13,9 +13,9 @@ from shared.model.pointer import MOVED_BY_ITSELF, Move, ServingPointer
 from shared.stores.memory import MemoryDocuments
 from shared.tick.acts import TOLD_FOR_MS, tell_moves, untold_moves
 from shared.tick.documents import BotDocuments
+from tests.support.dying_store import DyingStore
 from tests.support.fixed_clock import FixedClock
 from tests.unit.alerts.test_discord import Lines
-from tests.unit.rounds.test_digest import Dying
 
 AT = 1_893_456_000_000
 SETTINGS = load_settings({})
@@ -53,7 +53,7 @@ def test_an_act_is_done_recorded_and_told_or_none_of_it_wherever_the_process_die
         documents = MemoryDocuments()
         finished = True
         try:
-            bot = BotDocuments(Dying(documents, lives), SETTINGS.id)  # type: ignore[arg-type]
+            bot = BotDocuments(DyingStore(documents, lives), SETTINGS.id)  # type: ignore[arg-type]
             bot.halt(who="ann", why="maintenance", now_ms=AT)
         except (Unavailable, BotError):
             finished = False
@@ -98,7 +98,7 @@ def test_a_move_whose_teller_died_is_told_by_the_next() -> None:
         documents = MemoryDocuments()
         stands = pointer(move("v1"), move("v2", at=AT + 1))
         try:
-            tell_moves(Dying(documents, lives), stands, bot="default", now_ms=AT + 5)  # type: ignore[arg-type]
+            tell_moves(DyingStore(documents, lives), stands, bot="default", now_ms=AT + 5)  # type: ignore[arg-type]
         except Unavailable:
             died += 1
         tell_moves(documents, stands, bot="default", now_ms=AT + 6)
