@@ -106,8 +106,8 @@ class Mail:
             raise BadSettings(
                 "BOT_SECOND_CHANNEL is no address of a mail server",
                 remedy=(
-                    "write it like smtp://USER@HOST:587/?from=bot@example.org&to=me@example.org,"
-                    " with the password in BOT_MAIL_PASSWORD"
+                    "write it like smtp://HOST:587/?from=bot@example.org&to=me@example.org, with a"
+                    " user and @ before HOST where it wants one, and BOT_MAIL_PASSWORD"
                 ),
             )
         self._user, self._password = unquote(parts.username or ""), password
