@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from shared.core.settings import load_settings
 from shared.core.types import Alert, Level
 from shared.exchanges.paper.exchange import PaperExchange
 from shared.rounds.duties import RoundsPlace, do_digest, do_watch
-from shared.stores.memory import MemoryBucket, MemoryDocuments
+from shared.stores.local.sqlite import SqliteDocuments
+from shared.stores.memory import MemoryBucket
 from shared.tick.cycle import Ports, run_tick
 from shared.tick.documents import PaperDocument
 from shared.tick.request import TickRequest
@@ -63,11 +65,12 @@ class Quiet(Script):
         return None
 
 
-def month(script: Any, *, days: int, seed: int) -> tuple[Person, Counter[str]]:
+def month(folder: Path, script: Any, *, days: int, seed: int) -> tuple[Person, Counter[str]]:
     settings = load_settings(
         {"BOT_PROFILE": "loose"}, overrides={"account": "margin", "sides": "both"}
     )
-    documents, bucket, clock = MemoryDocuments(), MemoryBucket(), FixedClock(T0)
+    documents, bucket = SqliteDocuments(folder / "bot.sqlite"), MemoryBucket()
+    clock = FixedClock(T0)
     minutes = market(random.Random(seed), 3 * (days * TICKS_A_DAY + BEGIN_TICKS), day_off=0.0)
     feed, person = ArrayFeed(minutes), Person()
     exchange = PaperExchange(PaperDocument(documents, settings.id), feed.minutes, settings)
@@ -102,9 +105,9 @@ def month(script: Any, *, days: int, seed: int) -> tuple[Person, Counter[str]]:
     return person, counts
 
 
-def test_in_a_quiet_month_there_are_less_than_two_messages_a_day(request) -> None:
+def test_in_a_quiet_month_there_are_less_than_two_messages_a_day(tmp_path, request) -> None:
     days = 30 if request.config.getoption("--full") else 2
-    person, counts = month(Quiet(1), days=days, seed=1)
+    person, counts = month(tmp_path, Quiet(1), days=days, seed=1)
     print(f"\nquiet: {days} days, {len(person.messages)} messages {dict(person.levels)}, {counts}")
     assert counts["done"] == days * TICKS_A_DAY
     assert days - 1 <= counts["digests"] <= days + 1
@@ -113,9 +116,9 @@ def test_in_a_quiet_month_there_are_less_than_two_messages_a_day(request) -> Non
     assert max(Counter(key for one in person.messages for key in one).values()) == 1
 
 
-def test_in_busy_days_nothing_is_told_twice_and_every_trade_is_told(request) -> None:
+def test_in_busy_days_nothing_is_told_twice_and_every_trade_is_told(tmp_path, request) -> None:
     days = 5 if request.config.getoption("--full") else 1
-    person, counts = month(Script(2), days=days, seed=2)
+    person, counts = month(tmp_path, Script(2), days=days, seed=2)
     print(f"\nbusy: {days} days, {len(person.messages)} messages {dict(person.levels)}, {counts}")
     assert counts["trades"] >= 5 * days
     told = Counter(key for one in person.messages for key in one)
