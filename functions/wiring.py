@@ -19,7 +19,7 @@ from shared.core.clock import Clock, SystemClock
 from shared.core.errors import BadData, BadSettings
 from shared.core.logs import log
 from shared.core.masking import quote_value, register_secret_variables, register_secrets
-from shared.core.settings import Settings
+from shared.core.settings import Settings, is_loopback
 from shared.core.settings.original_variables import left_over
 from shared.core.types import Alert, Level, PositionPlan, TickReport
 from shared.exchanges.bitbank.feed import BitbankFeed
@@ -68,9 +68,9 @@ SECRET_STORES: Mapping[str, str] = {
 """The stores of secrets, by how their address begins; no function opens one."""
 EXCHANGES: Mapping[str, str] = {
     "paper": "shared.exchanges.paper.exchange:PaperExchange",
+    "live": "shared.exchanges.bitbank.live.exchange:BitbankExchange",
 }
-"""Who holds our orders, by `BOT_MODE`. Each is made of a document of its own, of what gives the 1m
-candles between two instants, and of the settings."""
+"""Who holds our orders, by `BOT_MODE`."""
 
 
 @cache
@@ -97,9 +97,9 @@ def environment() -> Mapping[str, str]:
     return os.environ
 
 
+EXCHANGE_KEY = ("BITBANK_API_KEY", "BITBANK_API_SECRET")
 SECRETS = (
-    "BITBANK_API_KEY",
-    "BITBANK_API_SECRET",
+    *EXCHANGE_KEY,
     "BOT_BUNDLE_SIGNING_KEY",
     "BOT_MAIL_PASSWORD",
 )
@@ -116,10 +116,10 @@ def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
     register_secrets(*(environ[name] for name in SECRETS if environ.get(name)))
     register_secret_variables(environ)
     settings = configuration.load_settings(environ, **more)
-    if settings.mode not in EXCHANGES:
+    if settings.mode == "live" and not is_loopback(settings.exchange.private_url):
         raise BadSettings(
-            f"BOT_MODE was {settings.mode}; {settings.mode} orders are not part of this version",
-            remedy=f"set BOT_MODE={' or '.join(EXCHANGES)}",
+            "BOT_MODE was live; this version sends live orders to a sandbox only",
+            remedy="set BOT_MODE=paper, or BOT_EXCHANGE__PRIVATE_URL to a sandbox on this machine",
         )
     if environ.get("K_SERVICE"):
         for name, url, like in (
@@ -169,10 +169,30 @@ def secrets_for(address: str) -> Any:
     return _open_adapter(address, "the address of the secrets", SECRET_STORES)
 
 
-def exchange_for(settings: Settings, documents: DocumentStore, feed: MarketFeed) -> Exchange:
-    """Who holds our orders in the mode of the settings."""
+def exchange_for(
+    settings: Settings,
+    documents: DocumentStore,
+    feed: MarketFeed,
+    *,
+    environ: Mapping[str, str],
+    clock: Clock,
+) -> Exchange:
+    """Who holds our orders in the mode of the settings: an account on paper in a document of its
+    own, or the real one, by the key in `environ`. Raises `BadSettings` where there is none.
+    """
     kind = resolve_name(EXCHANGES[settings.mode])
-    exchange: Exchange = kind(PaperDocument(documents, settings.id), feed.minutes, settings)
+    exchange: Exchange
+    if settings.mode == "paper":
+        exchange = kind(PaperDocument(documents, settings.id), feed.minutes, settings)
+        return exchange
+    missing = [name for name in EXCHANGE_KEY if not environ.get(name)]
+    if missing:
+        raise BadSettings(
+            f"{missing[0]} was not set, and BOT_MODE is {settings.mode}",
+            remedy=f"set {' and '.join(EXCHANGE_KEY)}: a key that may read and trade, no more",
+        )
+    key, secret = (environ[name] for name in EXCHANGE_KEY)
+    exchange = kind.open(settings, clock, key=key, secret=secret)
     return exchange
 
 
@@ -276,7 +296,7 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
         clock=clock,
         documents=documents,
         feed=feed,
-        exchange=exchange_for(settings, documents, feed),
+        exchange=exchange_for(settings, documents, feed, environ=environ, clock=clock),
         champions=Champions(BundleRegistry(bucket), public_keys(settings), settings),
         outlet=outlet,
     )

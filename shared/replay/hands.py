@@ -106,6 +106,9 @@ class AccountInHand:
 
     # the account
 
+    is_attended = False
+    may_have_entry = False
+
     def reconcile(self, now_ms: int) -> Holdings:
         """Settle the account from the final candles of the path; what the state has `counted` need
         not be kept.

@@ -249,6 +249,8 @@ def _work(start: _Start, lease: Lease, claim: Document) -> tuple[TickReport, _Ne
         lease=lease,
         opens_until=request.scheduled_at + int(settings.tick.no_new_order_after_seconds * 1000),
         counted=loaded.counted_account,
+        ledger=loaded.before.ledger,
+        open_intents=loaded.asked_about,
         blocked_by_unknown=loaded.is_blocked,
     )
     source = Present(
@@ -289,7 +291,11 @@ def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, _News]:
     of_this_tick = work.desk.intents
     intents = [*loaded.sound_intents, *of_this_tick] if turn.is_trusted else []
     settled = filing.settle_intents(
-        intents, of_this_tick=of_this_tick, counted_until=state.candle.as_of
+        intents,
+        of_this_tick=of_this_tick,
+        counted_until=state.candle.as_of,
+        fates=work.desk.fates,
+        traces=None if state.ledger is None else state.ledger.traces,
     )
     writes = [*settled, *filing.trade_writes(report, documents), *alerts]
     if state.candle.as_of != loaded.before.candle.as_of:

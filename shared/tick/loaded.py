@@ -10,7 +10,7 @@ from shared.core.errors import BadData
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.tick_times import latest_believed
-from shared.core.types import Counted, Issue, TickStatus
+from shared.core.types import Counted, Issue, OpenIntent, TickStatus
 from shared.stores.lease import Lease
 from shared.stores.ports import Document
 from shared.tick.documents import BotDocuments
@@ -57,6 +57,12 @@ class Loaded:
     def is_blocked(self) -> bool:
         """Whether nobody knows what came of an order of a tick before."""
         return any(intent.is_unsettled for intent in self.intents.values())
+
+    @property
+    def asked_about(self) -> tuple[OpenIntent, ...]:
+        """The orders of ticks before that an exchange is asked about, the oldest first."""
+        sent = (intent.open_intent for intent in self.intents.values())
+        return tuple(sorted((one for one in sent if one is not None), key=lambda one: one.at))
 
     @property
     def sound_intents(self) -> Sequence[Document]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from shared.core.calendar import MINUTE_MS
+from shared.core.errors import BotError, LeaseLost, Unavailable
 from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
@@ -20,6 +21,7 @@ from shared.core.types import (
     Decision,
     Holdings,
     Market,
+    Order,
     PositionPlan,
     TickStatus,
     Timeframe,
@@ -28,11 +30,17 @@ from shared.market.path import OFFSETS_MS
 from shared.market.quality import believe_book
 from shared.orders import plan as planning
 from shared.orders.carry_out import carry_out
+from shared.orders.ledger import value_holdings
 from shared.risk import policy_of
 from shared.turn import pipeline
 from shared.turn.ports import Hands, Source, TurnClock
 from shared.turn.state import State
 from shared.turn.turn import Ending, Turn, newest
+
+POLL_MS = 2_000
+"""How long an attended entry is left alone between two looks."""
+CANCEL_AHEAD_MS = 10_000
+"""So long before an entry's time is over it is cancelled: until then it may still be filled."""
 
 Found: TypeAlias = Generator[Turn, None, Turn]
 """A step at work: it yields what is known so far, and returns the last of it."""
@@ -110,10 +118,15 @@ class Steps:
             )  # what is held is known, though it cannot be booked
             raise
         turn = copy_with(turn, holdings=holdings, state=state)
+        news = tuple(issue for issue in holdings.issues if issue not in turn.issues)
+        if news:
+            turn = copy_with(turn, issues=(*turn.issues, *news))
         yield turn
         return turn
 
-    def protect(self, turn: Turn, market: Market | None = None, *, part: str) -> Found:
+    def protect(
+        self, turn: Turn, market: Market | None = None, *, part: str, is_blind: bool = False
+    ) -> Found:
         """What is held gets its stop, orphans go.
 
         Needs neither the path nor candles nor model; `part` begins the ids.
@@ -134,6 +147,8 @@ class Steps:
             settings=self.settings,
             book=book,
             rules=rules,
+            turn=turn.occasion.name,
+            is_blind=is_blind,
         )
         if not steps:
             return turn
@@ -196,12 +211,21 @@ class Steps:
         With a book it is known whether the trigger of such a stop is passed. A book that lies far
         from everything else is none.
         """
+        if holdings.issues:
+            market = copy_with(market, issues=(*market.issues, *holdings.issues))
         turn = turn.see_market(market)
         yield turn
         market = believe_book(market, mark=holdings.mark_price, settings=self.settings)
         if market is not turn.market:
             turn = turn.see_market(market)
             yield turn
+        if market.book is not None:
+            valued = value_holdings(
+                holdings, market.book.mid, self.clock.now_ms(), kind=self.settings.account
+            )
+            if valued is not holdings:
+                holdings = valued
+                turn = yield from self.book(turn, holdings)
         if self.is_bare(holdings):
             turn = yield from self.protect(turn, market, part="q")
         return turn
@@ -306,6 +330,58 @@ class Steps:
             settings=self.settings,
         )
 
+    def attend(self, turn: Turn, market: Market) -> Found:
+        """Stay with the entry of this tick until it has ended.
+
+            order ── poll ── poll ── poll ── deadline: cancel ── poll ── ended
+                      │ each fill gets its stop at once, and at the end its target
+
+        Where the account cannot be read it is asked again until the tick's time is over. An account
+        on paper gives every fill its bracket by itself, and is not attended.
+        """
+        if not self.hands.is_attended:
+            return turn
+        ends_at = turn.occasion.scheduled_at + int(
+            self.settings.tick.no_new_order_after_seconds * 1000
+        )
+        number, failure = 0, None
+        while True:
+            now = self.clock.now_ms()
+            try:
+                holdings = self.hands.holdings(now)
+                turn = yield from self.book(turn, self._valued(holdings, market))
+                failure = None
+            except LeaseLost:
+                raise
+            except BotError as error:
+                failure = error
+            entry = _own_entry(turn, turn.holdings) if failure is None else None
+            if failure is None:
+                number += 1
+                turn = yield from self.protect(turn, market, part=f"a{number}x")
+                entry = _own_entry(turn, turn.holdings)
+                if entry is None and not self.hands.may_have_entry:
+                    return turn
+                if entry is not None and now >= ends_at - CANCEL_AHEAD_MS:
+                    self.hands.send(
+                        planning.Cancel(order=entry, reason=Reason.ENTRY_EXPIRED),
+                        book=None,
+                        rules=None,
+                        plan=None,
+                    )
+            if self.clock.now_ms() >= ends_at:
+                raise failure or Unavailable(
+                    "the entry could not be ended in its tick; the next one looks at it first"
+                )
+            self.clock.sleep_until(self.clock.now_ms() + POLL_MS)
+
+    def _valued(self, holdings: Holdings, market: Market) -> Holdings:
+        if market.book is None:
+            return holdings
+        return value_holdings(
+            holdings, market.book.mid, self.clock.now_ms(), kind=self.settings.account
+        )
+
     def cover(self, turn: Turn, market: Market) -> Found:
         """See what the orders did.
 
@@ -316,6 +392,17 @@ class Steps:
         if planning.has_bare_position(holdings, now_ms=self.clock.now_ms()):
             turn = yield from self.protect(turn, market, part="r")
         return turn
+
+
+def _own_entry(turn: Turn, holdings: Holdings | None) -> Order | None:
+    """The entry of this tick that is in the market."""
+    orders = () if holdings is None else holdings.orders
+    mine = (
+        order
+        for order in orders
+        if order.intent.is_opening and planning.is_of_turn(order.intent, turn.occasion.name)
+    )
+    return next(mine, None)
 
 
 def _is_path_known(holdings: Holdings, now_ms: int) -> bool:

@@ -6,6 +6,15 @@ Instants are integers: milliseconds since 1970 UTC, in names that end in `_at` o
 from shared.core.types.account import Account, Counted, Holdings, PositionPlan
 from shared.core.types.arrays import BoolArray, FloatArray, Int8Array, IntArray
 from shared.core.types.candles import Candles, Timeframe
+from shared.core.types.ledger import (
+    Fate,
+    Ledger,
+    OpenIntent,
+    Rates,
+    Stranger,
+    Traces,
+    TrackedOrder,
+)
 from shared.core.types.market import Book, Issue, Market, PairRules
 from shared.core.types.orders import (
     Accepted,
@@ -52,6 +61,7 @@ __all__ = [
     "Counted",
     "Decision",
     "Entry",
+    "Fate",
     "Features",
     "Fill",
     "FloatArray",
@@ -61,8 +71,10 @@ __all__ = [
     "Int8Array",
     "IntArray",
     "Issue",
+    "Ledger",
     "Level",
     "Market",
+    "OpenIntent",
     "Order",
     "OrderIntent",
     "OrderKind",
@@ -74,14 +86,18 @@ __all__ = [
     "PositionPlan",
     "Prediction",
     "Purpose",
+    "Rates",
     "Rejected",
     "Side",
     "Signal",
+    "Stranger",
     "TargetExposure",
     "Targets",
     "TickReport",
     "TickStatus",
     "Timeframe",
+    "Traces",
+    "TrackedOrder",
     "Trade",
     "Unknown",
     "Vote",
