@@ -145,14 +145,15 @@ def live_world(
     )
     with serve(sandbox) as running:
         url = f"http://127.0.0.1:{running.port}"
+        told = dict(overrides or {})
         settings = configuration.load_settings(
             {"BOT_PROFILE": "loose", "BOT_MODE": "live", "BOT_STAGE": "live"},
             overrides={
                 "account": account,
                 "sides": "both" if account == "margin" else "long",
                 "capital_jpy": CAPITAL,
-                "exchange": {"public_url": url, "private_url": url},
-                **(overrides or {}),
+                **told,
+                "exchange": {**told.get("exchange", {}), "public_url": url, "private_url": url},
             },
         )
         yield LiveWorld(
