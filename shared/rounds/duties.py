@@ -10,7 +10,7 @@ from shared.alerts.records import WAITS_FOR_NOBODY, record_write
 from shared.alerts.wording import alert_key
 from shared.core.calendar import jst_day
 from shared.core.clock import Clock
-from shared.core.errors import AlreadyExists, BadBundle, BotError, Unavailable
+from shared.core.errors import AlreadyExists, BadBundle, BotError
 from shared.core.logs import log
 from shared.core.settings import Settings
 from shared.core.types import Alert
@@ -73,10 +73,10 @@ def do_watch(place: RoundsPlace) -> dict[str, Any]:
 
 
 def _tell(place: RoundsPlace, alerts: Sequence[Alert]) -> None:
-    """By the office; without the store where that is down."""
+    """By the office; without the store where that is down, locked or damaged."""
     try:
         place.office.tell(alerts, seconds=TELL_SECONDS)
-    except Unavailable:
+    except BotError:
         told = place.office.tell_directly(alerts, seconds=TELL_SECONDS)
         if any(alert.key not in told for alert in alerts):
             raise
