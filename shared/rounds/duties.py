@@ -73,10 +73,12 @@ def do_watch(place: RoundsPlace) -> dict[str, Any]:
 
 
 def _tell(place: RoundsPlace, alerts: Sequence[Alert]) -> None:
-    """By the office; without the store where that is down, locked or damaged."""
+    """By the office; without the store where that is down or damaged, or the office cannot work."""
     try:
         place.office.tell(alerts, seconds=TELL_SECONDS)
-    except BotError:
+    # Whatever keeps the office from its work is no reason to tell nobody.
+    except Exception as error:  # noqa: BLE001
+        log("rounds.office", severity="ERROR", error=type(error).__name__)
         told = place.office.tell_directly(alerts, seconds=TELL_SECONDS)
         if any(alert.key not in told for alert in alerts):
             raise
