@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import EllipsisType
 from typing import TypeAlias
 
+from shared.core.calendar import HOUR_MS
 from shared.core.reasons import Reason
 from shared.core.sentences import say
 from shared.core.sentences.figures import duration, jst_and_utc
@@ -58,20 +59,24 @@ def _silent_ms(settings: Settings) -> int:
 def judge_silence(sight: Sight, settings: Settings) -> Judgement:
     """No tick has finished for too long; where none ever did, since the watch began.
 
-    A clock that lies behind the ticks' own cannot tell.
+    A clock that lies behind the ticks' own cannot tell, unless the exchange says the same.
     """
-    if not {"state", "ticks"} & sight.known or impossible_times(sight, settings):
+    strange = impossible_times(sight, settings)
+    if not {"state", "ticks"} & sight.known or (strange and sight.off_ms is None):
         return ...
     last = last_finish(sight, settings)
     since = last or sight.watching_since
     silent_ms = sight.now_ms - since
     if silent_ms <= _silent_ms(settings) or sight.finished_by_call:
         return None
-    text = (
-        say("rounds.found.silent", at=jst_and_utc(last), silent=duration(silent_ms / 1000))
-        if last
-        else say("rounds.found.never_ticked", silent=duration(silent_ms / 1000))
-    )
+    told = duration(silent_ms / 1000)
+    if last:
+        text = say("rounds.found.silent", at=jst_and_utc(last), silent=told)
+    elif strange or "state" not in sight.known:
+        since = max(since, sight.now_ms - HOUR_MS)
+        text = say("rounds.found.silent_unknown", silent=duration((sight.now_ms - since) / 1000))
+    else:
+        text = say("rounds.found.never_ticked", silent=told)
     return Found(since_at=since, text=text, did=say(f"rounds.called.{sight.call}"))
 
 

@@ -15,6 +15,7 @@ from shared.core.errors import StoreBroken, Unavailable, as_bot_error
 from shared.core.logs import log
 from shared.core.masking import mask_secrets_and_keys
 from shared.core.settings import Settings
+from shared.core.tick_times import latest_believed
 from shared.model.registry import BundleRegistry
 from shared.rounds.budget import BudgetNotice, load_budget
 from shared.stores.ports import Bucket, Document, DocumentStore
@@ -24,7 +25,9 @@ from shared.tick.intents import Written, decode_intents
 from shared.turn.state import State
 
 MOST_TICKS = 20
-"""An hour of them. Where several bots share a store it looks back for less than that."""
+"""An hour of them; more where they come more often. Where several bots share a store it looks back
+for less than that.
+"""
 MOST_INTENTS = 4
 PART_SECONDS = 10.0
 STORES: Mapping[str, tuple[str, ...]] = {
@@ -174,7 +177,7 @@ def read_sight(
         off_ms=off_ms,
         state=reader.read("state", lambda: _state(bot(), settings), None),
         ordered=reader.read("orders", lambda: bot().control(), None),
-        ticks=reader.read("ticks", lambda: _ticks(bot(), since_ms=now_ms - HOUR_MS), ()),
+        ticks=reader.read("ticks", lambda: _ticks(bot(), settings, now_ms=now_ms), ()),
         intents=reader.read("intents", intents, {}),
         as_of=as_of,
         retrained_at=retrained_at,
@@ -192,8 +195,11 @@ def look_again(
     state = reader.read(
         "state", lambda: _state(BotDocuments(open_documents(), settings.id), settings), sight.state
     )
-    before = sight.state.last_tick if sight.state is not None else ""
-    finished = state is not None and state.last_tick not in {"", before}
+    if "state" in sight.known:
+        before = sight.state.last_tick if sight.state is not None else ""
+        finished = state is not None and state.last_tick not in {"", before}
+    else:  # nobody knows which one was the last before
+        finished = state is not None and state.last_finished_at >= sight.now_ms
     return replace(sight, now_ms=now_ms, state=state, finished_by_call=finished)
 
 
@@ -203,11 +209,23 @@ def _state(bot: BotDocuments, settings: Settings) -> State | None:
     return State.decode_state(found, settings) if found else None
 
 
-def _ticks(bot: BotDocuments, *, since_ms: int) -> tuple[TickSeen, ...]:
+def _ticks(bot: BotDocuments, settings: Settings, *, now_ms: int) -> tuple[TickSeen, ...]:
+    """Those of the last hour: one that a wrong clock has put into the future hides none of them,
+    however long it lies there.
+    """
     found = bot.documents.query(
-        "ticks", field="claimed_at", op=">=", value=since_ms, descending=True, limit=MOST_TICKS
+        "ticks",
+        field="claimed_at",
+        op="<",
+        value=latest_believed(now_ms, settings) + 1,
+        descending=True,
+        limit=max(MOST_TICKS, HOUR_MS // (settings.tick.interval_seconds * 1000)),
     )
-    return tuple(_tick(item) for item in found if item.data.get("bot") == bot.bot)
+    return tuple(
+        _tick(item)
+        for item in found
+        if item.data.get("bot") == bot.bot and item.data["claimed_at"] >= now_ms - HOUR_MS
+    )
 
 
 def _tick(item: Document) -> TickSeen:

@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 
 from shared.core.calendar import DAY_MS, HOUR_MS, MINUTE_MS
+from shared.core.errors import Unavailable
 from shared.core.sentences.english.rounds import SENTENCES
 from shared.core.types import Level
 from shared.model.registry import BundleRegistry
 from shared.rounds.conditions import COMMANDS
 from shared.rounds.rules import RULES
+from shared.rounds.sight import MOST_TICKS
 from tests.support.made_bundles import WHY, made
 from tests.support.watch_world import ROUND, T0, WatchWorld, alert_name
 
@@ -197,8 +199,6 @@ def test_one_slow_answer_of_a_store_is_no_outage() -> None:
 
     def stumble(when: str, what: str) -> None:
         if (when, what) == ("before", "documents.query"):
-            from shared.core.errors import Unavailable
-
             raise Unavailable("a moment")
 
     world.hook = stumble
@@ -227,6 +227,64 @@ def test_without_the_exchange_a_clock_behind_is_seen_by_stored_times_and_hides_n
     world.clock.off_ms = 0
     assert go_on(world, ticks=False) == ["silent"]
     assert go_on(world) == ["-clock", "-silent"]
+
+
+def tick_of_next_year(world: WatchWorld, *, saves: bool) -> None:
+    """A tick by a clock that was a year ahead; the next one that saves heals the state."""
+    before = world.bot.peek().data["state"]
+    for _ in range(MOST_TICKS):
+        world.tick("done", at=world.clock.true_ms + 365 * DAY_MS)
+    if not saves:
+        stored = world.bot.peek()
+        world.store.replace(stored, {**stored.data, "state": before})
+
+
+@pytest.mark.parametrize("saves", [True, False])
+def test_ticks_that_a_wrong_clock_put_into_next_year_hide_neither_silence_nor_errors(saves) -> None:
+    world = living()
+    world.skew_ms = lambda: world.clock.off_ms
+    tick_of_next_year(world, saves=saves)
+    assert "silent" in go_on(world, ticks=False)
+    assert "-silent" in go_on(world)
+    assert not {"clock", "silent"} & {one.name for one in world.look().conditions}
+    for _ in range(6):
+        world.tick("failed")
+    assert go_on(world) == ["errors"]
+
+
+def test_a_state_that_is_unread_for_a_moment_makes_no_call_a_tick_that_finished() -> None:
+    world = living()
+    world.call_tick = lambda: False
+    assert go_on(world, ticks=False) == ["silent"]
+    reads = 0
+
+    def stumble(when: str, what: str) -> None:
+        nonlocal reads
+        if (when, what) == ("before", "documents.get"):
+            reads += 1
+            if reads == 2:
+                raise Unavailable("a moment")
+
+    world.clock.true_ms += HOUR_MS
+    world.hook = stumble
+    assert sorted(go_on(world, ticks=False)) == ["blind", "silent"]
+    assert reads > 2
+
+
+def test_errors_of_ticks_that_come_every_minute_are_counted_over_the_whole_hour() -> None:
+    world = WatchWorld(
+        BOT_TICK__INTERVAL_SECONDS="60",
+        BOT_TICK__NO_NEW_ORDER_AFTER_SECONDS="35",
+        BOT_TICK__ANSWER_BY_SECONDS="45",
+        BOT_TICK__LEASE_SECONDS="55",
+    )
+    world.tick()
+    world.look()
+    for minute in range(54):
+        world.clock.true_ms += MINUTE_MS
+        world.tick("failed" if minute % 9 == 0 else "done")
+    world.look()
+    assert world.kinds() == ["errors"]
 
 
 def test_without_the_exchange_a_clock_ahead_is_seen_by_the_tick_that_was_called() -> None:

@@ -34,6 +34,9 @@ SENTENCES = {
     "rounds.over.budget": "All clear: the month whose costs were above the budget is over.",
     # what was found
     "rounds.found.silent": "the last tick finished {at}, {silent} ago",
+    "rounds.found.silent_unknown": (
+        "no tick has finished within {silent}; when the last one did cannot be told"
+    ),
     "rounds.found.never_ticked": "no tick was ever finished; the watch has looked for {silent}",
     "rounds.found.unscheduled": (
         "in {rounds} rounds of the watch in a row a tick finished only because the watch called it"
