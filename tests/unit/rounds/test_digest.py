@@ -21,12 +21,15 @@ from shared.core.errors import Unavailable
 from shared.core.reasons import Reason
 from shared.core.settings import load_settings
 from shared.core.types import Alert, Level, Side, Trade
+from shared.risk.limits import Limits
 from shared.rounds import day_digest, digest_window
+from shared.rounds.day import MOST_TICKS
 from shared.rounds.duties import RoundsPlace, do_digest
 from shared.rounds.picture import draw_equity
 from shared.stores.memory import MemoryBucket, MemoryDocuments
 from shared.stores.ports import Write
 from shared.tick.documents import BotDocuments
+from shared.turn.state import State
 from tests.support.discord import LoopbackDiscord, loopback_discord
 from tests.support.dying_store import DyingStore
 from tests.support.fixed_clock import FixedClock
@@ -88,8 +91,8 @@ class Bot:
         data = {"bot": "default", **msgspec.to_builtins(made)}
         self.put(f"trades/default~{number:08d}", data)
 
-    def tick(self, number: int, status: str = "done") -> None:
-        at = BEGIN + number * 180_000
+    def tick(self, number: int, status: str = "done", *, at: int | None = None) -> None:
+        at = BEGIN + number * 180_000 if at is None else at
         report = {"status": status, "mark_price": None, "positions": [], "equity_jpy": None}
         data = {"bot": "default", "tick": f"t{number}", "claimed_at": at, "report": report}
         self.put(f"ticks/default~t{number:04d}", data)
@@ -225,6 +228,49 @@ def test_a_damaged_document_is_named_and_hides_nothing_else(bot: Bot, path: str,
     told = bot.fields()
     assert path in told["damaged"]
     assert "Title of resumed." in "\n".join(told.values())
+
+
+@pytest.mark.parametrize("wrong", ["NaN", "-Infinity", "1E+400"])
+@pytest.mark.parametrize("where", ["equity", "peak", "gross_jpy", "fees_jpy", "mark_price"])
+def test_a_number_that_is_none_is_named_and_ends_no_digest(
+    bot: Bot, where: str, wrong: str
+) -> None:
+    full_day(bot)
+    if where == "equity":
+        path = f"days/default~{jst_day(END)}"
+        stored = bot.documents.get(path)
+        assert stored is not None
+        bot.put(path, {**stored.data, "equity": {**stored.data["equity"], str(END - 7): wrong}})
+    elif where == "peak":
+        path = "bots/default"
+        limits = Limits.first(equity_jpy=Decimal(wrong), now_ms=END)
+        state = replace(State.decode_state(None, SETTINGS), limits=limits).encode_state()
+        bot.put(path, {"state": state, "lease": {"fence": 1}})
+    elif where == "mark_price":
+        path = "ticks/default~t0469"
+        stored = bot.documents.get(path)
+        assert stored is not None
+        bot.put(path, {**stored.data, "report": {**stored.data["report"], "mark_price": wrong}})
+    else:
+        path = "trades/default~00000001"
+        stored = bot.documents.get(path)
+        assert stored is not None
+        bot.put(path, {**stored.data, where: wrong})
+    told = bot.fields()
+    assert path in told["damaged"]
+    assert "nan" not in " ".join(told.values()).lower()
+    assert do_digest(bot.place())["is_due"]
+
+
+def test_of_more_ticks_than_are_read_the_digest_says_that_some_are_left_out(bot: Bot) -> None:
+    full_day(bot)
+    for number in range(470, MOST_TICKS + 1):
+        bot.tick(number, at=BEGIN + number * (DAY_MS // (MOST_TICKS + 2)))
+    told = bot.fields()
+    assert "ticks" in told["left out"]
+    assert told["ticks"] == f"{MOST_TICKS}: {MOST_TICKS - 5} done, 5 degraded"
+    assert "1,002,400 yen" in told["equity"]
+    assert do_digest(bot.place())["is_due"]
 
 
 @pytest.mark.parametrize("kind", ["rising", "falling", "flat", "single", "empty", "30 days"])
