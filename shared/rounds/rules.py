@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import EllipsisType
 from typing import TypeAlias
 
-from shared.core.calendar import HOUR_MS
+from shared.core.calendar import DAY_MS, HOUR_MS
 from shared.core.reasons import Reason
 from shared.core.sentences import say
 from shared.core.sentences.figures import duration, jst_and_utc
@@ -18,6 +18,8 @@ from shared.turn.watch.inspection import age_findings
 
 RESCUED_IN_A_ROW = 2
 """So many rounds that had to call the tick themselves are no accident of a delivery."""
+HALT_FORGOTTEN_MS = DAY_MS
+"""So long a person who has halted the bot knows it."""
 _ERRORS = frozenset({TickStatus.FAILED.value, TickStatus.DEGRADED.value})
 
 
@@ -150,13 +152,15 @@ def judge_intents(sight: Sight, settings: Settings) -> Judgement:
 
 
 def judge_halts(sight: Sight, _settings: Settings) -> Judgement:
-    """A person's halt stands."""
+    """A person's halt has stood for a day: that somebody halted the bot was told as an act."""
     if sight.ordered is None or "orders" not in sight.known:
         return ...
     halts = sorted(sight.ordered.halts.values(), key=lambda halt: halt.at)
     if not halts:
         return None
     first = halts[0]
+    if 0 <= sight.now_ms - first.at < HALT_FORGOTTEN_MS:
+        return ...  # an earlier one that was told is not over, where this one took its place
     text = say("rounds.found.halt", who=first.who, at=jst_and_utc(first.at), why=first.why)
     return Found(since_at=first.at, text=text)
 

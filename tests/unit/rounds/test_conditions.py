@@ -95,9 +95,26 @@ def test_an_order_that_nobody_settles_is_told_and_a_fresh_one_is_not() -> None:
     assert go_on(world) == ["-unsettled"]
 
 
-def test_a_persons_halt_is_told_and_what_takes_it_back() -> None:
+def test_a_persons_halt_is_told_by_the_watch_only_when_it_has_stood_for_a_day() -> None:
     world = living()
     halt = world.bot.halt(who="Aiko", why="a storm", now_ms=T0)
+    rounds = DAY_MS // ROUND
+    assert [go_on(world) for _ in range(rounds - 1)] == [[]] * (rounds - 1)
+    assert go_on(world) == ["halt"]
+    world.bot.resume(halts=[halt.id], drawdown=0, who="Aiko", why="over", now_ms=T0)
+    world.bot.halt(who="Ben", why="another", now_ms=world.clock.true_ms)
+    assert go_on(world) == [], "the bot is still halted, and Ben's act was told"
+
+
+def test_a_halt_of_the_future_is_told_at_once() -> None:
+    world = living()
+    world.bot.halt(who="Aiko", why="a storm", now_ms=T0 + 9 * DAY_MS)
+    assert go_on(world) == ["halt"]
+
+
+def test_a_persons_halt_is_told_and_what_takes_it_back() -> None:
+    world = living()
+    halt = world.bot.halt(who="Aiko", why="a storm", now_ms=T0 - DAY_MS)
     assert go_on(world) == ["halt"]
     assert "by Aiko" in world.told[0].fields["what was found"]
     world.bot.resume(halts=[halt.id], drawdown=0, who="Aiko", why="over", now_ms=T0)
@@ -150,7 +167,7 @@ def test_an_old_model_and_a_retraining_that_is_overdue_by_the_numbers_of_the_tic
 
 def test_a_document_store_that_stops_is_told_and_nothing_of_it_ends_or_begins() -> None:
     world = living()
-    world.bot.halt(who="Aiko", why="a storm", now_ms=T0)
+    world.bot.halt(who="Aiko", why="a storm", now_ms=T0 - DAY_MS)
     assert go_on(world) == ["halt"]
     world.documents.stopped = True
     told = [go_on(world, ticks=False) for _ in range(5)]
@@ -161,7 +178,7 @@ def test_a_document_store_that_stops_is_told_and_nothing_of_it_ends_or_begins() 
 
 def test_a_bucket_that_stops_is_told_once_though_the_memory_lay_in_it() -> None:
     world = living()
-    world.bot.halt(who="Aiko", why="a storm", now_ms=T0)
+    world.bot.halt(who="Aiko", why="a storm", now_ms=T0 - DAY_MS)
     assert go_on(world) == ["halt"]
     world.bucket.stopped = True
     assert [go_on(world) for _ in range(4)] == [["bucket_down"], [], [], []]
@@ -344,7 +361,7 @@ def test_every_condition_has_its_words_its_command_and_says_by_when() -> None:
         assert f"rounds.title.{name}" in SENTENCES
         assert COMMANDS[name].startswith("scripts/bot ")
     world = living()
-    world.bot.halt(who="Aiko", why="a storm", now_ms=T0)
+    world.bot.halt(who="Aiko", why="a storm", now_ms=T0 - DAY_MS)
     world.write_order(at=T0 - HOUR_MS)
     go_on(world, ticks=False)
     by = {alert_name(alert): alert.fields["by when"] for alert in world.told}
@@ -367,7 +384,7 @@ def test_a_round_reads_fewer_than_forty_documents(tmp_path) -> None:
     for number in range(60):
         world.tick("failed", at=T0 - (60 - number) * MINUTE_MS, late_in_a_row=3, halted_at=T0)
         world.write_order(at=T0 - HOUR_MS)
-    world.bot.halt(who="Aiko", why="a storm", now_ms=T0)
+    world.bot.halt(who="Aiko", why="a storm", now_ms=T0 - DAY_MS)
     world.call_tick = lambda: False
     world.clock.true_ms += ROUND
     counts = []

@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 
+from shared.core.calendar import DAY_MS
 from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.ports import Write
 from tests.support.watch_world import ROUND, T0, Killed, WatchWorld
@@ -18,7 +19,7 @@ def halted() -> WatchWorld:
     world = WatchWorld(knows_keys=False)
     world.tick()
     world.look()
-    world.bot.halt(who="Aiko", why="a storm", now_ms=T0)
+    world.bot.halt(who="Aiko", why="a storm", now_ms=T0 - DAY_MS)
     world.clock.true_ms += ROUND
     world.tick()
     return world
