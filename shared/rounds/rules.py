@@ -108,11 +108,18 @@ def judge_clock(sight: Sight, settings: Settings) -> Judgement:
     if sight.finished_by_call and age_ms > _silent_ms(settings):
         text = say("rounds.found.clock_past", age=duration(age_ms / 1000))
         return Found(since_at=sight.now_ms, text=text)
-    return None if sight.off_ms == 0 or age_ms <= _silent_ms(settings) else ...
+    if sight.off_ms == 0:
+        return None
+    # One that is wrong is not right because the exchange does not answer for a moment.
+    return ... if sight.is_comparable or age_ms > _silent_ms(settings) else None
 
 
 def judge_errors(sight: Sight, settings: Settings) -> Judgement:
-    """Too many ticks of the last hour failed, ran degraded, or left no report."""
+    """Too many ticks of the last hour failed, ran degraded, or left no report.
+
+    It is over when they are half as many: else it would begin and end with each that comes and
+    goes.
+    """
     if "ticks" not in sight.known:
         return ...
     latest = latest_believed(sight.now_ms, settings)
@@ -121,7 +128,8 @@ def judge_errors(sight: Sight, settings: Settings) -> Judgement:
         for tick in sight.ticks
         if tick.claimed_at <= latest and _has_failed(tick, sight.now_ms)
     ]
-    if len(wrong) <= settings.rounds.errors_an_hour:
+    most = settings.rounds.errors_an_hour
+    if len(wrong) <= (most // 2 if "errors" in sight.standing else most):
         return None
     counts = Counter(tick.status for tick in wrong)
     text = say(

@@ -57,6 +57,8 @@ class Sight:
         now_ms: The present instant, by the exchange's clock where that answered.
         watching_since: When the first round was.
         off_ms: This machine's clock less the exchange's, 0 where they agree; None: nobody knows.
+        is_comparable: Whether the exchange's clock can be asked at all.
+        standing: The conditions that stood in the round before.
         known: The parts that could be read.
         state: What the bot remembers; None where it never ticked.
         ordered: What people have ordered.
@@ -79,6 +81,8 @@ class Sight:
     watching_since: int
     known: frozenset[str]
     off_ms: int | None = None
+    is_comparable: bool = False
+    standing: frozenset[str] = frozenset()
     state: State | None = None
     ordered: Ordered | None = None
     ticks: tuple[TickSeen, ...] = ()

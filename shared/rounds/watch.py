@@ -123,6 +123,11 @@ def look_around(ports: WatchPorts, settings: Settings) -> Round:
         off_ms=clock.off_ms if clock.known else None,
         watching_since=before.memory.first_at,
     )
+    sight = replace(
+        sight,
+        is_comparable=ports.skew_ms is not None,
+        standing=frozenset(before.memory.lasting),
+    )
     sight = _call_if_silent(sight, before.memory, ports, settings, clock)
     judged = conditions_of(sight, settings)
     alerts, after = change(before.memory, judged, sight.now_ms, settings=settings)

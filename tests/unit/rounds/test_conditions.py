@@ -85,6 +85,18 @@ def test_more_than_five_errors_an_hour_are_told_and_five_are_not(status) -> None
     assert [go_on(world) for _ in range(3)] == [[], [], ["-errors"]]
 
 
+def test_errors_that_swing_around_their_limit_are_told_once_until_they_are_half() -> None:
+    world = living()
+    for minute in range(1, 5 * 60 + 1):
+        world.clock.true_ms += MINUTE_MS
+        if minute % 3 == 0:
+            world.tick("degraded" if minute % 12 == 0 or minute % 51 == 0 else "done")
+        if minute % 15 == 0:
+            world.look()
+    assert world.kinds() == ["errors"]
+    assert [go_on(world) for _ in range(4)].count(["-errors"]) == 1
+
+
 def test_an_order_that_nobody_settles_is_told_and_a_fresh_one_is_not() -> None:
     world = living()
     path = world.write_order(at=world.clock.true_ms)
@@ -233,6 +245,19 @@ def test_a_clock_that_is_wrong_by_hours_is_told_and_makes_no_silence(hours) -> N
     world.clock.off_ms = 0
     assert go_on(world) == ["-clock"]
     assert abs(world.told[0].at - (T0 + ROUND)) < MINUTE_MS, "by the exchange's clock"
+
+
+@pytest.mark.parametrize("seconds", [-30, 30])
+def test_a_wrong_clock_is_not_right_because_the_exchange_does_not_answer_once(seconds) -> None:
+    world = living()
+    world.skew_ms = lambda: world.clock.off_ms
+    world.clock.off_ms = seconds * 1000
+    assert go_on(world) == ["clock"]
+    world.skew_ms = lambda: None
+    assert [go_on(world) for _ in range(3)] == [[]] * 3
+    world.skew_ms = lambda: world.clock.off_ms
+    world.clock.off_ms = 0
+    assert go_on(world) == ["-clock"]
 
 
 def test_without_the_exchange_a_clock_behind_is_seen_by_stored_times_and_hides_no_silence() -> None:
