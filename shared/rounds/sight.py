@@ -15,9 +15,10 @@ from shared.core.errors import StoreBroken, Unavailable, as_bot_error
 from shared.core.logs import log
 from shared.core.masking import mask_secrets_and_keys
 from shared.core.settings import Settings
-from shared.core.tick_times import latest_believed
+from shared.core.tick_times import latest_believed, longest_hold_ms
 from shared.model.registry import BundleRegistry
 from shared.rounds.budget import BudgetNotice, load_budget
+from shared.stores import lease as leases
 from shared.stores.ports import Bucket, Document, DocumentStore
 from shared.tick.control import Ordered
 from shared.tick.documents import BotDocuments
@@ -71,6 +72,7 @@ class Sight:
         failures: For each other part that could not be read, why.
         call: Whether the watch called a tick, and got an answer.
         finished_by_call: Whether a tick finished then.
+        is_ticking: Whether one was at work then.
         rescued: In so many rounds in a row a tick finished only because the watch called it.
 
     >>> Sight(now_ms=1_000, watching_since=0, known=frozenset({"state"})).state is None
@@ -94,6 +96,7 @@ class Sight:
     failures: Mapping[str, str] = field(default_factory=dict)
     call: Literal["none", "answered", "unanswered"] = "none"
     finished_by_call: bool = False
+    is_ticking: bool = False
     rescued: int = 0
 
     @property
@@ -179,7 +182,7 @@ def read_sight(
         watching_since=watching_since,
         known=frozenset(),
         off_ms=off_ms,
-        state=reader.read("state", lambda: _state(bot(), settings), None),
+        state=reader.read("state", lambda: _decode_state(bot().peek(), settings), None),
         ordered=reader.read("orders", lambda: bot().control(), None),
         ticks=reader.read("ticks", lambda: _ticks(bot(), settings, now_ms=now_ms), ()),
         intents=reader.read("intents", intents, {}),
@@ -194,21 +197,29 @@ def read_sight(
 def look_again(
     sight: Sight, open_documents: Callable[[], DocumentStore], settings: Settings, *, now_ms: int
 ) -> Sight:
-    """Only whether a tick has finished since."""
+    """Only whether a tick has finished since, or is at work."""
     reader = Reader()
-    state = reader.read(
-        "state", lambda: _state(BotDocuments(open_documents(), settings.id), settings), sight.state
-    )
+    stored = reader.read("bot", lambda: BotDocuments(open_documents(), settings.id).peek(), None)
+    state = reader.read("state", lambda: _decode_state(stored, settings), None) or sight.state
+    is_ticking = reader.read("lease", lambda: _is_ticking(stored, settings, now_ms), False)
     if "state" in sight.known:
         before = sight.state.last_tick if sight.state is not None else ""
         finished = state is not None and state.last_tick not in {"", before}
     else:  # nobody knows which one was the last before
         finished = state is not None and state.last_finished_at >= sight.now_ms
-    return replace(sight, now_ms=now_ms, state=state, finished_by_call=finished)
+    return replace(
+        sight, now_ms=now_ms, state=state, finished_by_call=finished, is_ticking=is_ticking
+    )
 
 
-def _state(bot: BotDocuments, settings: Settings) -> State | None:
-    stored = bot.peek()
+def _is_ticking(stored: Document | None, settings: Settings, now_ms: int) -> bool:
+    if stored is None:
+        return False
+    expires_at = stored.data["lease"]["expires_at"]
+    return leases.is_held(expires_at, now_ms=now_ms, longest_ms=longest_hold_ms(settings))
+
+
+def _decode_state(stored: Document | None, settings: Settings) -> State | None:
     found = None if stored is None else stored.data.get("state")
     return State.decode_state(found, settings) if found else None
 

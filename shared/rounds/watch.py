@@ -32,6 +32,8 @@ from shared.stores.ports import Bucket, DocumentStore
 Tell: TypeAlias = Callable[[Sequence[Alert]], None]
 HOLDS_IN_A_ROUND = 3
 """So many times longer than a round may tell is the time from one round to the next."""
+PATIENCE_MS, AGAIN_MS = 60_000, 5_000
+"""So long a tick that is at work is waited for, and so often looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,12 +165,24 @@ def _call_if_silent(
     except Exception as error:  # noqa: BLE001
         log("watch.call_failed", severity="ERROR", error=mask_secrets_and_keys(str(error)))
         answered = False
-    again = look_again(sight, ports.open_documents, settings, now_ms=clock.exchange_ms())
+    again = _look_again(sight, ports, settings, clock)
     return replace(
         again,
         call="answered" if answered else "unanswered",
         rescued=memory.rescued + 1 if again.finished_by_call else 0,
     )
+
+
+def _look_again(sight: Sight, ports: WatchPorts, settings: Settings, clock: BoundedClock) -> Sight:
+    """Whether a tick has finished since; one that is at work is waited for, for a while: that of a
+    machine that has just woken up may have been faster than our call.
+    """
+    until = clock.exchange_ms() + PATIENCE_MS
+    while True:
+        again = look_again(sight, ports.open_documents, settings, now_ms=clock.exchange_ms())
+        if again.finished_by_call or not again.is_ticking or again.now_ms >= until:
+            return again
+        ports.clock.sleep_until(ports.clock.now_ms() + AGAIN_MS)
 
 
 def _finish(

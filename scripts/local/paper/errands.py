@@ -183,9 +183,7 @@ class Errands:
             )
 
         def rounds_at(offset_ms: int) -> Callable[[ErrandProgress], int]:
-            return lambda known: next_on_grid(
-                known.last_at or self._began_at, every_ms, offset_ms
-            )
+            return lambda known: next_on_grid(known.last_at or self._began_at, every_ms, offset_ms)
 
         self._all = (
             make(

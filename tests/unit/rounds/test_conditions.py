@@ -370,6 +370,21 @@ def test_the_alert_of_silence_says_whether_a_tick_was_called(answers, says) -> N
     assert says in world.told[0].fields["what the bot did"]
 
 
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_tick_that_is_at_work_when_the_watch_calls_one_is_waited_for(ends) -> None:
+    world = living()
+
+    def wake() -> bool:  # a machine that slept: its scheduler's tick was sent a moment before
+        now = world.clock.true_ms
+        world.bot.take_lease(now_ms=now, lease_ms=7_000, longest_ms=7_000)
+        if ends:
+            world.clock.at = (now + 8_000, lambda: world.tick(at=now + 8_000))
+        return True
+
+    world.call_tick = wake
+    assert go_on(world, ticks=False) == ([] if ends else ["silent"])
+
+
 def test_a_call_that_raises_is_no_answer() -> None:
     world = living()
 

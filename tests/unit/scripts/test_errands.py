@@ -91,9 +91,7 @@ def test_a_clock_that_was_a_year_ahead_puts_nothing_off_once_it_is_set_back(plac
 
     def begin(now_ms):
         more = {"environ": dict(os.environ), "place": place, "say": print}
-        return Errands(
-            load_settings({}), before=before, life_began_at=ahead, now_ms=now_ms, **more
-        )
+        return Errands(load_settings({}), before=before, life_began_at=ahead, now_ms=now_ms, **more)
 
     errands = begin(ahead)
     assert min(next_times(errands).values()) > ahead
