@@ -77,7 +77,7 @@ def _tell(place: RoundsPlace, alerts: Sequence[Alert]) -> None:
     try:
         place.office.tell(alerts, seconds=TELL_SECONDS)
     # Whatever keeps the office from its work is no reason to tell nobody.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         log("rounds.office", severity="ERROR", error=type(error).__name__)
         told = place.office.tell_directly(alerts, seconds=TELL_SECONDS)
         if any(alert.key not in told for alert in alerts):
