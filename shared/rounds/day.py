@@ -116,15 +116,19 @@ class _DayReader:
         self.cut: set[str] = set()
 
     def read_equity(self) -> tuple[tuple[int, Decimal], ...]:
+        """From the last candle before the day to its last one. That of the very end belongs to the
+        next day: whether its tick was faster than the digest is chance.
+        """
         found: dict[int, Decimal] = {}
-        for date in dict.fromkeys((jst_day(self._begin_at), jst_day(self._end_at))):
+        instants = (self._begin_at - 1, self._begin_at, self._end_at - 1)
+        for date in dict.fromkeys(map(jst_day, instants)):
             path = f"days/{self._bot.bot}~{date}"
             found |= self._read(path, partial(self._day_equity, path)) or {}
-        before = max((at for at in found if at <= self._begin_at), default=None)
+        before = max((at for at in found if at < self._begin_at), default=None)
         return tuple(
             (at, equity)
             for at, equity in sorted(found.items())
-            if at == before or self._begin_at < at <= self._end_at
+            if at == before or self._begin_at <= at < self._end_at
         )
 
     def _day_equity(self, path: str) -> dict[int, Decimal]:

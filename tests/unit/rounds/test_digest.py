@@ -23,7 +23,7 @@ from shared.core.settings import load_settings
 from shared.core.types import Alert, Level, Side, Trade
 from shared.risk.limits import Limits
 from shared.rounds import day_digest, digest_window
-from shared.rounds.day import MOST_TICKS
+from shared.rounds.day import MOST_TICKS, read_day
 from shared.rounds.duties import RoundsPlace, do_digest
 from shared.rounds.picture import draw_equity
 from shared.stores.memory import MemoryBucket, MemoryDocuments
@@ -123,7 +123,8 @@ def bot(discord: LoopbackDiscord) -> Bot:
 
 
 def full_day(bot: Bot) -> None:
-    bot.equity([(BEGIN + number * HOUR_MS, 1_000_000 + number * 100) for number in range(25)])
+    first = BEGIN - HOUR_MS // 4
+    bot.equity([(first + number * HOUR_MS, 1_000_000 + number * 100) for number in range(25)])
     for number, net in enumerate((500, -200, 2_100)):
         bot.trade(number, net, BEGIN + (number + 2) * HOUR_MS)
     for number in range(470):
@@ -146,6 +147,28 @@ def test_a_digest_tells_the_day_in_figures_that_a_reader_can_check(bot: Bot) -> 
     text = "\n".join(told.values())
     assert "Title of resumed." in text
     assert "Discord answered 400" in text
+
+
+@pytest.mark.parametrize("at", ["18:00", "00:00"])
+@pytest.mark.parametrize("is_faster", [True, False], ids=["tick first", "digest first"])
+def test_the_results_of_two_days_add_up_whoever_is_faster_at_their_border(
+    bot: Bot, at: str, is_faster: bool
+) -> None:
+    settings = replace(SETTINGS, digest=replace(SETTINGS.digest, at=at))
+    begin, end = digest_window(NOW, settings)
+    step = HOUR_MS // 4
+    points = [(begin - step + number * step, 1_000_000 + number**2) for number in range(194)]
+
+    def change(until: int) -> Decimal:
+        bot.equity([(when, yen) for when, yen in points if when < until + is_faster])
+        from_at, to_at = digest_window(until, settings)
+        assert to_at == until
+        reader = BotDocuments(bot.documents, "default")
+        day = read_day(reader, settings, begin_at=from_at, end_at=to_at)
+        assert 96 < len(day.equity) <= 97
+        return day.equity[-1][1] - day.equity[0][1]
+
+    assert change(end) + change(end + DAY_MS) == 192**2
 
 
 def test_a_digest_is_told_once_with_its_picture_and_what_waited_for_it(bot: Bot) -> None:
