@@ -1,10 +1,12 @@
 """Paper trading in real time against a sandbox on the machine's clock: start, status, stop."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -164,6 +166,21 @@ def ended_within(tmp_path, seconds):
     while processes_of(tmp_path) and time.monotonic() < limit:
         time.sleep(0.1)
     return processes_of(tmp_path)
+
+
+def test_whoever_looks_at_the_status_keeps_nobody_from_starting(tmp_path):
+    place = SupervisorPaths(folder=tmp_path / "paper", logs=tmp_path / "logs")
+    place.require_room()
+    place.lock_path.touch()
+    began = time.monotonic()
+    with place.lock_path.open("rb") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.2, lambda: fcntl.flock(looking, fcntl.LOCK_UN)).start()
+        with place.hold_lock():
+            assert time.monotonic() - began > 0.1
+            assert place.pid() == os.getpid()
+            with pytest.raises(UserError, match="runs already"), place.hold_lock():
+                pass
 
 
 def test_of_a_supervisor_that_was_killed_nothing_is_said_to_run_or_to_be_due(tmp_path, monkeypatch):
