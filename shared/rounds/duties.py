@@ -51,7 +51,6 @@ class RoundsPlace:
 
 def do_watch(place: RoundsPlace) -> dict[str, Any]:
     """Look around, and tell what began and what is over; tell what people moved and nobody told."""
-    _tell_moves(place)
     ports = WatchPorts(
         clock=place.clock,
         open_documents=lambda: place.documents,
@@ -61,6 +60,7 @@ def do_watch(place: RoundsPlace) -> dict[str, Any]:
         skew_ms=place.skew_ms,
     )
     done = look_around(ports, place.settings)
+    _tell_moves(place)
     with suppress(BotError):  # what waits is told also while no tick asks for it
         place.office.deliver_due(seconds=TELL_SECONDS)
     return {

@@ -55,7 +55,9 @@ def impossible_times(sight: Sight, settings: Settings) -> list[int]:
 
 
 def _silent_ms(settings: Settings) -> int:
-    return int(settings.rounds.silent_after_seconds * 1000)
+    """No bot is silent between two of its ticks."""
+    seconds = max(settings.rounds.silent_after_seconds, 2.0 * settings.tick.interval_seconds)
+    return int(seconds * 1000)
 
 
 def judge_silence(sight: Sight, settings: Settings) -> Judgement:

@@ -11,8 +11,8 @@ The first week is the first model's: it was trained an hour ago on all there is,
 for hours of a machine that its person has just begun to use. A retraining that was begun and has
 not ended (it was killed, or failed) is due at once.
 
-Nothing here waits: a tick never does. What fails is tried again with growing pauses; what does not
-end is ended.
+Nothing here waits: a tick never does. What fails is tried again with growing pauses, a retraining
+that lacks something after hours; what does not end is ended.
 """
 
 import os
@@ -149,7 +149,8 @@ class Errand:
         if why.startswith(GOES_ON):
             self.progress.doing = "goes on"
             return
-        wait = TOO_LITTLE_WAIT_SECONDS if code == USERS_MISTAKE else self._wait_seconds
+        is_hopeless = code == USERS_MISTAKE and self._longest_seconds > SHORT_SECONDS
+        wait = TOO_LITTLE_WAIT_SECONDS if is_hopeless else self._wait_seconds
         self._wait_seconds = min(2 * self._wait_seconds, LONGEST_WAIT_SECONDS)
         self._again_at = time.monotonic() + wait
         self.progress.doing = "waiting to try again"

@@ -58,6 +58,16 @@ def test_silence_begins_after_the_seconds_that_are_set_and_not_before() -> None:
         assert world.kinds() == name
 
 
+def test_a_bot_that_ticks_every_half_an_hour_is_not_silent_in_between() -> None:
+    world, calls = WatchWorld(BOT_TICK__INTERVAL_SECONDS="1800"), []
+    world.call_tick = lambda: bool(calls.append(world.clock.true_ms)) or True
+    world.tick()
+    world.look()
+    assert [go_on(world, ticks=number % 2 == 1) for number in range(8)] == [[]] * 8
+    assert calls == []
+    assert [go_on(world, ticks=False) for _ in range(5)].count(["silent"]) == 1
+
+
 def test_a_bot_that_never_ticked_is_silent_since_the_first_round() -> None:
     world = WatchWorld()
     world.look()

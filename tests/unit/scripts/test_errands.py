@@ -146,6 +146,18 @@ def test_one_that_fails_waits_says_why_and_stays_due(place):
     assert len(said) == 1
 
 
+@pytest.mark.parametrize(
+    ("longest_seconds", "again"), [(300.0, "again in 30 s"), (86_400.0, "again in 21600 s")]
+)
+def test_a_watch_that_meets_a_mistake_of_a_person_looks_again_soon_and_a_retraining_later(
+    place, longest_seconds, again
+):
+    said = []
+    one = errand(place, ["no-such-command"], said, longest_seconds=longest_seconds)
+    until(one, lambda known: known.trouble)
+    assert again in said[0]
+
+
 def test_one_that_does_not_end_is_ended(place):
     said = []
     endless = ["sandbox", "--port", "0"]

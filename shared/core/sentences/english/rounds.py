@@ -120,6 +120,7 @@ SENTENCES = {
     "rounds.more": "; more is left for the next round",
     "rounds.watched": "{conditions}; told {alerts}",
     "rounds.all_well": "all is well",
+    "rounds.untold": "nobody could be told of it, and it waits for the next round: {conditions}",
     "rounds.beaten": "another round is at work",
     "rounds.digest_told": "told: {title}",
     "rounds.digest_not_due": "not due",
