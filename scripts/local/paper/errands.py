@@ -103,7 +103,7 @@ class Errand:
         if due is not None and now_ms >= due and time.monotonic() >= self._again_at:
             self._begin(now_ms)
 
-    def believe_clock(self, now_ms: int) -> None:
+    def forget_future(self, now_ms: int) -> None:
         """Nothing was done later than now: where the clock had been ahead, and was set back, what
         it noted would else put off the next time until then.
         """
@@ -205,22 +205,22 @@ class Errands:
             ),
             make(CLEANING, ["rounds", CLEANING], next_time=rounds_at(every_ms // 2)),
         )
-        self._believe_clock(now_ms)
+        self._forget_future(now_ms)
 
     def look_around(self, now_ms: int, *, has_model: bool) -> None:
         """Begin what is due; a retraining waits for the first model."""
         if now_ms < self._seen_ms:
-            self._believe_clock(now_ms)
+            self._forget_future(now_ms)
         self._seen_ms = now_ms
         for errand in self._all:
             if has_model or errand.name != RETRAINING:
                 errand.look_around(now_ms)
 
-    def _believe_clock(self, now_ms: int) -> None:
+    def _forget_future(self, now_ms: int) -> None:
         self._life_began_at = min(self._life_began_at, now_ms)
         self._began_at = min(self._began_at, now_ms)
         for errand in self._all:
-            errand.believe_clock(now_ms)
+            errand.forget_future(now_ms)
 
     def stop(self) -> None:
         """End what runs."""
