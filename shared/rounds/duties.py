@@ -105,16 +105,19 @@ def do_digest(place: RoundsPlace) -> dict[str, Any]:
     if bot.peek() is None or documents.get(path) is not None:
         return {"is_due": False}
     digest = day_digest(bot, place.bucket, settings, now_ms=now_ms)
+    tells = set(digest.tells)
     told = record_write(digest.alert, bot=settings.id, picture=digest.picture)
     try:
         documents.commit(
             [
                 Write(kind="create", path=path, data=told.data),
-                *_marks(documents, settings.id, set(digest.tells), now_ms=now_ms),
+                *_marks(documents, settings.id, tells, now_ms=now_ms),
             ]
         )
     except AlreadyExists:
         return {"is_due": False}
+    while marks := _marks(documents, settings.id, tells, now_ms=now_ms):
+        documents.commit(marks)  # what was too much for one batch
     place.office.deliver_due(seconds=TELL_SECONDS)
     return {"is_due": True, "key": digest.alert.key, "title": digest.alert.title}
 

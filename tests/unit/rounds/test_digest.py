@@ -24,7 +24,7 @@ from shared.core.types import Alert, Level, Side, Trade
 from shared.risk.limits import Limits
 from shared.rounds import day_digest, digest_window
 from shared.rounds.day import MOST_TICKS, read_day
-from shared.rounds.duties import RoundsPlace, do_digest
+from shared.rounds.duties import MOST_MARKED, RoundsPlace, do_digest
 from shared.rounds.picture import draw_equity
 from shared.stores.memory import MemoryBucket, MemoryDocuments
 from shared.stores.ports import Write
@@ -186,6 +186,14 @@ def test_a_digest_is_told_once_with_its_picture_and_what_waited_for_it(bot: Bot)
     assert (stored.data["told_by"], stored.data["digest_for"]) == ("digest", None)
     bot.clock.sleep_until(NOW + DAY_MS)
     assert do_digest(bot.place())["is_due"], "the next day has its own"
+
+
+def test_what_a_digest_told_is_told_by_no_later_one_however_much_it_was(bot: Bot) -> None:
+    for number in range(2 * MOST_MARKED + 7):
+        bot.alert(f"resumed-{number}")
+    assert do_digest(bot.place())["is_due"]
+    waiting = bot.documents.query("alerts", field="digest_for", value="default", limit=10)
+    assert waiting == []
 
 
 def test_of_a_bot_that_never_ticked_nothing_is_told(discord: LoopbackDiscord) -> None:
