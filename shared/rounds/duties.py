@@ -17,7 +17,7 @@ from shared.core.types import Alert
 from shared.model.registry import BundleRegistry
 from shared.rounds.day import digest_window
 from shared.rounds.digest import KIND, day_digest
-from shared.rounds.watch import WatchPorts, look_around
+from shared.rounds.watch import WatchPorts, compared_clock, look_around
 from shared.stores.ports import Bucket, DocumentStore, Write
 from shared.tick.acts import tell_moves
 from shared.tick.documents import BotDocuments
@@ -99,11 +99,13 @@ def do_digest(place: RoundsPlace) -> dict[str, Any]:
     Nothing is told of a bot that never ticked. Raises what the stores raise.
     """
     settings, documents = place.settings, place.documents
-    now_ms, bot = place.clock.now_ms(), BotDocuments(place.documents, place.settings.id)
-    _, end_at = digest_window(now_ms, settings)
-    path = f"alerts/{alert_key(settings.id, KIND, jst_day(end_at - 1))}"
-    if bot.peek() is None or documents.get(path) is not None:
+    if not _is_digest_due(place, place.clock.now_ms()):
         return {"is_due": False}
+    # A clock that is ahead would tell of a day that is not over, and nobody of its rest.
+    now_ms = compared_clock(place.clock, place.skew_ms, settings).now_ms()
+    if not _is_digest_due(place, now_ms):
+        return {"is_due": False}
+    bot, path = BotDocuments(documents, settings.id), _digest_path(settings, now_ms)
     digest = day_digest(bot, place.bucket, settings, now_ms=now_ms)
     tells = set(digest.tells)
     told = record_write(digest.alert, bot=settings.id, picture=digest.picture)
@@ -120,6 +122,18 @@ def do_digest(place: RoundsPlace) -> dict[str, Any]:
         documents.commit(marks)  # what was too much for one batch
     place.office.deliver_due(seconds=TELL_SECONDS)
     return {"is_due": True, "key": digest.alert.key, "title": digest.alert.title}
+
+
+def _is_digest_due(place: RoundsPlace, now_ms: int) -> bool:
+    documents, settings = place.documents, place.settings
+    if BotDocuments(documents, settings.id).peek() is None:
+        return False
+    return documents.get(_digest_path(settings, now_ms)) is None
+
+
+def _digest_path(settings: Settings, now_ms: int) -> str:
+    _, end_at = digest_window(now_ms, settings)
+    return f"alerts/{alert_key(settings.id, KIND, jst_day(end_at - 1))}"
 
 
 def _marks(documents: DocumentStore, bot: str, paths: set[str], *, now_ms: int) -> list[Write]:

@@ -88,6 +88,19 @@ class Round:
     is_beaten: bool = False
 
 
+def compared_clock(
+    own: Clock, skew_ms: Callable[[], float | None] | None, settings: Settings
+) -> BoundedClock:
+    """This machine's clock, compared with the exchange's, where that can be asked."""
+    clock = BoundedClock(own, allowed_ms=settings.market.max_clock_skew_ms)
+    try:
+        clock.compare(None if skew_ms is None else skew_ms())
+    # Where the exchange says nothing, this machine is believed.
+    except Exception as error:  # noqa: BLE001
+        log("watch.clock_unknown", severity="WARNING", error=type(error).__name__)
+    return clock
+
+
 def look_around(ports: WatchPorts, settings: Settings) -> Round:
     """Do one round. Raises nothing that a store, the exchange, the tick or `tell` raises.
 
@@ -106,8 +119,7 @@ def look_around(ports: WatchPorts, settings: Settings) -> Round:
     >>> [alert.title for alert in told]
     ['A person has halted the bot.']
     """
-    clock = BoundedClock(ports.clock, allowed_ms=settings.market.max_clock_skew_ms)
-    _compare(clock, ports)
+    clock = compared_clock(ports.clock, ports.skew_ms, settings)
     reader, now = Reader(), clock.exchange_ms()
     book = MemoryBook(ports.bucket, ports.open_documents, settings.id)
     before = book.load(reader, now_ms=now)
@@ -138,16 +150,6 @@ def look_around(ports: WatchPorts, settings: Settings) -> Round:
     )
     after = replace(after, rescued=sight.rescued)
     return _finish(done, book, before, after, ports, hold_until=sight.now_ms + hold_ms)
-
-
-def _compare(clock: BoundedClock, ports: WatchPorts) -> None:
-    if ports.skew_ms is None:
-        return
-    try:
-        clock.compare(ports.skew_ms())
-    # Where the exchange says nothing, this machine is believed.
-    except Exception as error:  # noqa: BLE001
-        log("watch.clock_unknown", severity="WARNING", error=type(error).__name__)
 
 
 def _call_if_silent(

@@ -188,6 +188,15 @@ def test_a_digest_is_told_once_with_its_picture_and_what_waited_for_it(bot: Bot)
     assert do_digest(bot.place())["is_due"], "the next day has its own"
 
 
+def test_a_clock_that_is_ahead_tells_of_no_day_before_it_is_over(bot: Bot) -> None:
+    bot.clock = FixedClock(END - DAY_MS + HOUR_MS)
+    assert do_digest(bot.place())["is_due"]
+    bot.clock = FixedClock(END + HOUR_MS)
+    ahead = replace(bot.place(), skew_ms=lambda: 6.0 * HOUR_MS)
+    assert do_digest(ahead) == {"is_due": False}, "it is one o'clock"
+    assert do_digest(replace(bot.place(), skew_ms=lambda: 0.0))["is_due"]
+
+
 def test_what_a_digest_told_is_told_by_no_later_one_however_much_it_was(bot: Bot) -> None:
     for number in range(2 * MOST_MARKED + 7):
         bot.alert(f"resumed-{number}")
