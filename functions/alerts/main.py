@@ -32,7 +32,7 @@ from functions.shell import Shell, VerbResult
 from shared.alerts.office import Office, OfficeResult
 from shared.core.clock import Clock
 from shared.core.deadline import Deadline, bind_deadline
-from shared.core.errors import BadData, BotError, Unavailable
+from shared.core.errors import BadData, BotError, StoreBroken, Unavailable
 from shared.core.logs import log
 from shared.core.masking import mask_secrets
 from shared.core.settings import Settings
@@ -114,7 +114,7 @@ def _keep_and_deliver(ports: AlertPorts, alert: Alert, deadline: Deadline) -> di
     office, only = ports.office, Level.CRITICAL if alert.level is Level.CRITICAL else None
     try:
         is_new = office.keep(alert)
-    except Unavailable:
+    except (Unavailable, StoreBroken):
         if only is not None:
             office.tell_directly([alert], seconds=deadline.seconds_left / 2)
         raise

@@ -7,9 +7,11 @@ import click
 from scripts.operation.bot import open_bot, who_asks
 from scripts.output.console import emit, json_option
 from shared.core.calendar import jst_text
-from shared.core.errors import NotThere, UserError
+from shared.core.errors import BadData, NotThere, UserError
 from shared.core.sentences import say
 from shared.rounds.keeping import protect_report, protected_reports, release_report
+
+_WHERE = "give the id of a backtest's job, as the job's own answer names it"
 
 
 @click.command()
@@ -41,8 +43,11 @@ def command(*, name: str | None, release: bool, listed: bool, why: str, as_json:
             else:
                 now_ms = here.clock.now_ms()
                 protect_report(documents, name, who=who_asks(), why=why, now_ms=now_ms)
+        except BadData as error:  # no name of a document, so of no report
+            raise UserError(f"there is no report called {name!r}", remedy=_WHERE) from error
         except NotThere as error:
-            raise UserError(str(error), remedy="`scripts/bot keep --list` names them") from error
+            remedy = "`scripts/bot keep --list` names them" if release else _WHERE
+            raise UserError(str(error), remedy=remedy) from error
     text = say("keep.released", name=name) if release else say("keep.protected", name=name)
     emit({"name": name, "protected": not release}, text, as_json=as_json)
 

@@ -100,6 +100,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
     """Say whether it runs, and what the last tick did. Exit code 1 where it does not run."""
     place = SupervisorPaths.of(_settings(dict(os.environ)))
     pid, told = place.pid(), place.read_status()
+    told = told if pid is not None else _after_the_end(told)
     left = place.groups() if pid is None else {}
     lines = [
         *_lines(pid, told),
@@ -222,6 +223,19 @@ def _background(environ: Mapping[str, str], place: SupervisorPaths) -> int:
     )
 
 
+def _after_the_end(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a supervisor that runs no longer said last, without what it did and what was due: one
+    that was killed could not take that back.
+    """
+    if not told:
+        return {}
+    errands = {
+        name: {**known, "doing": "", "next_at": None}
+        for name, known in (told.get("errands") or {}).items()
+    }
+    return {**told, "doing": "ended", "next_at": None, "learning": "", "errands": errands}
+
+
 def _lines(pid: int | None, told: Mapping[str, Any]) -> list[str]:
     lines = [say("paper.runs", pid=pid) if pid is not None else say("paper.no")]
     if not told:
@@ -243,7 +257,7 @@ def _lines(pid: int | None, told: Mapping[str, Any]) -> list[str]:
     lines.append(say("paper.ticks", ticks=told["ticks"], since=since, skipped=told["skipped"]))
     if told.get("trouble"):
         failed = told["failed_in_a_row"]
-        tries = say("paper.tries", failed=failed) if failed else ""
+        tries = say("paper.tries", failed=failed) if failed and pid is not None else ""
         lines.append(say("paper.trouble", trouble=told["trouble"], tries=tries))
     if told.get("learning"):
         lines.append(say("paper.learning", learning=told["learning"]))

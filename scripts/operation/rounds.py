@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from functions import wiring
+from shared.core.errors import BotError
 from shared.core.sentences import say
 from shared.core.settings import Settings
 from shared.rounds.cleaning import clean_up
@@ -55,6 +56,8 @@ def _watch(settings: Settings, environ: Mapping[str, str], *, now_ms: int) -> Ro
         place.documents.close()
     if told["is_beaten"]:
         return RoundOutcome(line=say("rounds.beaten"), told=told)
+    if not told["is_told"]:
+        raise BotError(say("rounds.untold", conditions=", ".join(told["conditions"])))
     stands = ", ".join(told["conditions"]) or say("rounds.all_well")
     line = say("rounds.watched", conditions=stands, alerts=len(told["alerts"]))
     return RoundOutcome(line=line, told=told)

@@ -48,7 +48,12 @@ def lease_end(scheduled_at: int, now_ms: int, settings: Settings) -> int:
 
 
 def longest_hold_ms(settings: Settings) -> int:
-    """No claim or lease that a sound clock wrote ends later than this from now."""
+    """No claim or lease that a sound clock wrote ends later than this from now.
+
+    >>> from shared.core.settings import load_settings
+    >>> longest_hold_ms(load_settings({}))
+    182000
+    """
     return settings.tick.interval_seconds * 1000 + int(settings.market.max_clock_skew_ms)
 
 

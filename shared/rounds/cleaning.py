@@ -16,7 +16,7 @@ neither does a bot that has stood for long; that one waits for a day of ticks.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.core.calendar import DAY_MS, utc_text
+from shared.core.calendar import DAY_MS, HOUR_MS, utc_text
 from shared.core.reasons import Reason
 from shared.core.settings import KeepSettings
 from shared.rounds.keeping import JOBS
@@ -105,9 +105,9 @@ def clean_up(place: CleaningPlace, *, now_ms: int, batch: int = BATCH) -> Cleani
 def _find_doubt(documents: DocumentStore, now_ms: int) -> str:
     """Why the clock is not to be believed; empty where a tick of the store agrees with it."""
     newest = documents.query(
-        "ticks", field="claimed_at", op=">=", value=0, descending=True, limit=1
+        "ticks", field="claimed_at", op="<", value=now_ms + HOUR_MS, descending=True, limit=1
     )
-    if not newest:
+    if not newest:  # or all lie ahead of the clock: what is old by it is old
         return ""
     if any(
         isinstance(issue, Mapping) and issue.get("reason") == Reason.CLOCK_SKEW

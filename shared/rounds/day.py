@@ -19,6 +19,8 @@ from shared.turn.state import State
 MOST_TICKS = 1_500
 MOST_TRADES = 1_000
 MOST_ALERTS = 2_000
+_NO_AMOUNT = Decimal(10) ** 15
+"""So much money there is not."""
 _WRONG = (BadData, KeyError, TypeError, ValueError, AttributeError, InvalidOperation)
 T = TypeVar("T")
 
@@ -114,24 +116,25 @@ class _DayReader:
         self.cut: set[str] = set()
 
     def read_equity(self) -> tuple[tuple[int, Decimal], ...]:
+        """From the last candle before the day to its last one. That of the very end belongs to the
+        next day: whether its tick was faster than the digest is chance.
+        """
         found: dict[int, Decimal] = {}
-        for date in dict.fromkeys((jst_day(self._begin_at), jst_day(self._end_at))):
+        instants = (self._begin_at - 1, self._begin_at, self._end_at - 1)
+        for date in dict.fromkeys(map(jst_day, instants)):
             path = f"days/{self._bot.bot}~{date}"
             found |= self._read(path, partial(self._day_equity, path)) or {}
-        before = max((at for at in found if at <= self._begin_at), default=None)
+        before = max((at for at in found if at < self._begin_at), default=None)
         return tuple(
             (at, equity)
             for at, equity in sorted(found.items())
-            if at == before or self._begin_at < at <= self._end_at
+            if at == before or self._begin_at <= at < self._end_at
         )
 
     def _day_equity(self, path: str) -> dict[int, Decimal]:
         stored = self._bot.documents.get(path)
         told = {} if stored is None else stored.data["equity"]
-        points = {int(at): Decimal(equity) for at, equity in told.items()}
-        if not all(equity.is_finite() for equity in points.values()):
-            raise BadData(f"{path} is damaged: it has an equity that is no number")
-        return points
+        return {int(at): _amount(Decimal(equity)) for at, equity in told.items()}
 
     def read_peak(self) -> Decimal | None:
         def peak() -> Decimal | None:
@@ -139,7 +142,7 @@ class _DayReader:
             state = State.decode_state(
                 None if stored is None else stored.data.get("state"), self._settings
             )
-            return None if state.limits is None else state.limits.equity_peak_jpy
+            return None if state.limits is None else _amount(state.limits.equity_peak_jpy)
 
         return self._read(f"bots/{self._bot.bot}", peak)
 
@@ -200,8 +203,18 @@ class _DayReader:
             return None
 
 
+def _amount(yen: Decimal) -> Decimal:
+    """An amount that can be compared, summed and drawn. Raises `BadData`."""
+    if not yen.is_finite() or abs(yen) >= _NO_AMOUNT:
+        raise BadData(f"an amount was {yen}, which is none of yen")
+    return yen
+
+
 def _trade(item: Document) -> Trade:
-    return msgspec.convert({**item.data}, Trade)
+    trade = msgspec.convert({**item.data}, Trade)
+    for yen in (trade.gross_jpy, trade.fees_jpy, trade.interest_jpy, trade.slippage_jpy):
+        _amount(yen)
+    return trade
 
 
 def _tick(item: Document) -> tuple[int, str, float | None, tuple[Position, ...] | None]:
@@ -210,10 +223,11 @@ def _tick(item: Document) -> tuple[int, str, float | None, tuple[Position, ...] 
     claimed_at = int(item.data["claimed_at"])
     if report is None:
         return claimed_at, "unfinished", None, None
-    mark = report.get("mark_price")
+    told = report.get("mark_price")
+    mark = None if told is None else float(_amount(Decimal(str(told))))
     held = msgspec.convert(report["positions"], tuple[Position, ...])
     known = held if report.get("equity_jpy") is not None else None
-    return claimed_at, str(report["status"]), None if mark is None else float(mark), known
+    return claimed_at, str(report["status"]), mark, known
 
 
 def _alert_record(item: Document) -> DayAlert:

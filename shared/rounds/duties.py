@@ -10,14 +10,14 @@ from shared.alerts.records import WAITS_FOR_NOBODY, record_write
 from shared.alerts.wording import alert_key
 from shared.core.calendar import jst_day
 from shared.core.clock import Clock
-from shared.core.errors import AlreadyExists, BadBundle, BotError, Unavailable
+from shared.core.errors import AlreadyExists, BadBundle, BotError
 from shared.core.logs import log
 from shared.core.settings import Settings
 from shared.core.types import Alert
 from shared.model.registry import BundleRegistry
 from shared.rounds.day import digest_window
 from shared.rounds.digest import KIND, day_digest
-from shared.rounds.watch import WatchPorts, look_around
+from shared.rounds.watch import WatchPorts, compared_clock, look_around
 from shared.stores.ports import Bucket, DocumentStore, Write
 from shared.tick.acts import tell_moves
 from shared.tick.documents import BotDocuments
@@ -51,7 +51,6 @@ class RoundsPlace:
 
 def do_watch(place: RoundsPlace) -> dict[str, Any]:
     """Look around, and tell what began and what is over; tell what people moved and nobody told."""
-    _tell_moves(place)
     ports = WatchPorts(
         clock=place.clock,
         open_documents=lambda: place.documents,
@@ -61,6 +60,7 @@ def do_watch(place: RoundsPlace) -> dict[str, Any]:
         skew_ms=place.skew_ms,
     )
     done = look_around(ports, place.settings)
+    _tell_moves(place)
     with suppress(BotError):  # what waits is told also while no tick asks for it
         place.office.deliver_due(seconds=TELL_SECONDS)
     return {
@@ -73,10 +73,12 @@ def do_watch(place: RoundsPlace) -> dict[str, Any]:
 
 
 def _tell(place: RoundsPlace, alerts: Sequence[Alert]) -> None:
-    """By the office; without the store where that is down."""
+    """By the office; without the store where that is down or damaged, or the office cannot work."""
     try:
         place.office.tell(alerts, seconds=TELL_SECONDS)
-    except Unavailable:
+    # Whatever keeps the office from its work is no reason to tell nobody.
+    except Exception as error:
+        log("rounds.office", severity="ERROR", error=type(error).__name__)
         told = place.office.tell_directly(alerts, seconds=TELL_SECONDS)
         if any(alert.key not in told for alert in alerts):
             raise
@@ -97,24 +99,41 @@ def do_digest(place: RoundsPlace) -> dict[str, Any]:
     Nothing is told of a bot that never ticked. Raises what the stores raise.
     """
     settings, documents = place.settings, place.documents
-    now_ms, bot = place.clock.now_ms(), BotDocuments(place.documents, place.settings.id)
-    _, end_at = digest_window(now_ms, settings)
-    path = f"alerts/{alert_key(settings.id, KIND, jst_day(end_at - 1))}"
-    if bot.peek() is None or documents.get(path) is not None:
+    if not _is_digest_due(place, place.clock.now_ms()):
         return {"is_due": False}
+    # A clock that is ahead would tell of a day that is not over, and nobody of its rest.
+    now_ms = compared_clock(place.clock, place.skew_ms, settings).now_ms()
+    if not _is_digest_due(place, now_ms):
+        return {"is_due": False}
+    bot, path = BotDocuments(documents, settings.id), _digest_path(settings, now_ms)
     digest = day_digest(bot, place.bucket, settings, now_ms=now_ms)
+    tells = set(digest.tells)
     told = record_write(digest.alert, bot=settings.id, picture=digest.picture)
     try:
         documents.commit(
             [
                 Write(kind="create", path=path, data=told.data),
-                *_marks(documents, settings.id, set(digest.tells), now_ms=now_ms),
+                *_marks(documents, settings.id, tells, now_ms=now_ms),
             ]
         )
     except AlreadyExists:
         return {"is_due": False}
+    while marks := _marks(documents, settings.id, tells, now_ms=now_ms):
+        documents.commit(marks)  # what was too much for one batch
     place.office.deliver_due(seconds=TELL_SECONDS)
     return {"is_due": True, "key": digest.alert.key, "title": digest.alert.title}
+
+
+def _is_digest_due(place: RoundsPlace, now_ms: int) -> bool:
+    documents, settings = place.documents, place.settings
+    if BotDocuments(documents, settings.id).peek() is None:
+        return False
+    return documents.get(_digest_path(settings, now_ms)) is None
+
+
+def _digest_path(settings: Settings, now_ms: int) -> str:
+    _, end_at = digest_window(now_ms, settings)
+    return f"alerts/{alert_key(settings.id, KIND, jst_day(end_at - 1))}"
 
 
 def _marks(documents: DocumentStore, bot: str, paths: set[str], *, now_ms: int) -> list[Write]:

@@ -9,7 +9,7 @@ over.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -55,7 +55,7 @@ class MemoryBook:
             generation = 0 if stored is None else stored.generation
             kept = None if stored is None else _decode_memory(stored.data, self._key)
         aside = reader.read("aside", lambda: self._open_documents().get(self._path), None)
-        copy = None if aside is None else _decode_memory(aside.data.get("memory"), self._path)
+        copy = None if aside is None else _decode_copy(aside.data, self._path)
         found = [memory for memory in (kept, copy) if memory is not None]
         newest = max(found, key=lambda memory: memory.number, default=WatchMemory(first_at=now_ms))
         known = [
@@ -94,6 +94,10 @@ class MemoryBook:
         except AlreadyExists as error:
             raise Conflict(str(error)) from error
         return Remembered(memory=memory, generation=None, aside=aside)
+
+
+def _decode_copy(data: Any, where: str) -> WatchMemory | None:
+    return _decode_memory(data.get("memory") if isinstance(data, Mapping) else None, where)
 
 
 def _decode_memory(data: Any, where: str) -> WatchMemory | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import EllipsisType
 from typing import TypeAlias
 
+from shared.core.calendar import DAY_MS, HOUR_MS
 from shared.core.reasons import Reason
 from shared.core.sentences import say
 from shared.core.sentences.figures import duration, jst_and_utc
@@ -17,6 +18,8 @@ from shared.turn.watch.inspection import age_findings
 
 RESCUED_IN_A_ROW = 2
 """So many rounds that had to call the tick themselves are no accident of a delivery."""
+HALT_FORGOTTEN_MS = DAY_MS
+"""So long a person who has halted the bot knows it."""
 _ERRORS = frozenset({TickStatus.FAILED.value, TickStatus.DEGRADED.value})
 
 
@@ -52,26 +55,32 @@ def impossible_times(sight: Sight, settings: Settings) -> list[int]:
 
 
 def _silent_ms(settings: Settings) -> int:
-    return int(settings.rounds.silent_after_seconds * 1000)
+    """No bot is silent between two of its ticks."""
+    seconds = max(settings.rounds.silent_after_seconds, 2.0 * settings.tick.interval_seconds)
+    return int(seconds * 1000)
 
 
 def judge_silence(sight: Sight, settings: Settings) -> Judgement:
     """No tick has finished for too long; where none ever did, since the watch began.
 
-    A clock that lies behind the ticks' own cannot tell.
+    A clock that lies behind the ticks' own cannot tell, unless the exchange says the same.
     """
-    if not {"state", "ticks"} & sight.known or impossible_times(sight, settings):
+    strange = impossible_times(sight, settings)
+    if not {"state", "ticks"} & sight.known or (strange and sight.off_ms is None):
         return ...
     last = last_finish(sight, settings)
     since = last or sight.watching_since
     silent_ms = sight.now_ms - since
     if silent_ms <= _silent_ms(settings) or sight.finished_by_call:
         return None
-    text = (
-        say("rounds.found.silent", at=jst_and_utc(last), silent=duration(silent_ms / 1000))
-        if last
-        else say("rounds.found.never_ticked", silent=duration(silent_ms / 1000))
-    )
+    told = duration(silent_ms / 1000)
+    if last:
+        text = say("rounds.found.silent", at=jst_and_utc(last), silent=told)
+    elif strange or "state" not in sight.known:
+        since = max(since, sight.now_ms - HOUR_MS)
+        text = say("rounds.found.silent_unknown", silent=duration((sight.now_ms - since) / 1000))
+    else:
+        text = say("rounds.found.never_ticked", silent=told)
     return Found(since_at=since, text=text, did=say(f"rounds.called.{sight.call}"))
 
 
@@ -101,11 +110,18 @@ def judge_clock(sight: Sight, settings: Settings) -> Judgement:
     if sight.finished_by_call and age_ms > _silent_ms(settings):
         text = say("rounds.found.clock_past", age=duration(age_ms / 1000))
         return Found(since_at=sight.now_ms, text=text)
-    return None if sight.off_ms == 0 or age_ms <= _silent_ms(settings) else ...
+    if sight.off_ms == 0:
+        return None
+    # One that is wrong is not right because the exchange does not answer for a moment.
+    return ... if sight.is_comparable or age_ms > _silent_ms(settings) else None
 
 
 def judge_errors(sight: Sight, settings: Settings) -> Judgement:
-    """Too many ticks of the last hour failed, ran degraded, or left no report."""
+    """Too many ticks of the last hour failed, ran degraded, or left no report.
+
+    It is over when they are half as many: else it would begin and end with each that comes and
+    goes.
+    """
     if "ticks" not in sight.known:
         return ...
     latest = latest_believed(sight.now_ms, settings)
@@ -114,7 +130,8 @@ def judge_errors(sight: Sight, settings: Settings) -> Judgement:
         for tick in sight.ticks
         if tick.claimed_at <= latest and _has_failed(tick, sight.now_ms)
     ]
-    if len(wrong) <= settings.rounds.errors_an_hour:
+    most = settings.rounds.errors_an_hour
+    if len(wrong) <= (most // 2 if "errors" in sight.standing else most):
         return None
     counts = Counter(tick.status for tick in wrong)
     text = say(
@@ -145,13 +162,15 @@ def judge_intents(sight: Sight, settings: Settings) -> Judgement:
 
 
 def judge_halts(sight: Sight, _settings: Settings) -> Judgement:
-    """A person's halt stands."""
+    """A person's halt has stood for a day: that somebody halted the bot was told as an act."""
     if sight.ordered is None or "orders" not in sight.known:
         return ...
     halts = sorted(sight.ordered.halts.values(), key=lambda halt: halt.at)
     if not halts:
         return None
     first = halts[0]
+    if 0 <= sight.now_ms - first.at < HALT_FORGOTTEN_MS:
+        return ...  # an earlier one that was told is not over, where this one took its place
     text = say("rounds.found.halt", who=first.who, at=jst_and_utc(first.at), why=first.why)
     return Found(since_at=first.at, text=text)
 

@@ -15,8 +15,10 @@ from shared.core.errors import StoreBroken, Unavailable, as_bot_error
 from shared.core.logs import log
 from shared.core.masking import mask_secrets_and_keys
 from shared.core.settings import Settings
+from shared.core.tick_times import latest_believed, longest_hold_ms
 from shared.model.registry import BundleRegistry
 from shared.rounds.budget import BudgetNotice, load_budget
+from shared.stores import lease as leases
 from shared.stores.ports import Bucket, Document, DocumentStore
 from shared.tick.control import Ordered
 from shared.tick.documents import BotDocuments
@@ -24,7 +26,9 @@ from shared.tick.intents import Written, decode_intents
 from shared.turn.state import State
 
 MOST_TICKS = 20
-"""An hour of them. Where several bots share a store it looks back for less than that."""
+"""An hour of them; more where they come more often. Where several bots share a store it looks back
+for less than that.
+"""
 MOST_INTENTS = 4
 PART_SECONDS = 10.0
 STORES: Mapping[str, tuple[str, ...]] = {
@@ -54,6 +58,8 @@ class Sight:
         now_ms: The present instant, by the exchange's clock where that answered.
         watching_since: When the first round was.
         off_ms: This machine's clock less the exchange's, 0 where they agree; None: nobody knows.
+        is_comparable: Whether the exchange's clock can be asked at all.
+        standing: The conditions that stood in the round before.
         known: The parts that could be read.
         state: What the bot remembers; None where it never ticked.
         ordered: What people have ordered.
@@ -66,6 +72,7 @@ class Sight:
         failures: For each other part that could not be read, why.
         call: Whether the watch called a tick, and got an answer.
         finished_by_call: Whether a tick finished then.
+        is_ticking: Whether one was at work then.
         rescued: In so many rounds in a row a tick finished only because the watch called it.
 
     >>> Sight(now_ms=1_000, watching_since=0, known=frozenset({"state"})).state is None
@@ -76,6 +83,8 @@ class Sight:
     watching_since: int
     known: frozenset[str]
     off_ms: int | None = None
+    is_comparable: bool = False
+    standing: frozenset[str] = frozenset()
     state: State | None = None
     ordered: Ordered | None = None
     ticks: tuple[TickSeen, ...] = ()
@@ -87,6 +96,7 @@ class Sight:
     failures: Mapping[str, str] = field(default_factory=dict)
     call: Literal["none", "answered", "unanswered"] = "none"
     finished_by_call: bool = False
+    is_ticking: bool = False
     rescued: int = 0
 
     @property
@@ -172,9 +182,9 @@ def read_sight(
         watching_since=watching_since,
         known=frozenset(),
         off_ms=off_ms,
-        state=reader.read("state", lambda: _state(bot(), settings), None),
+        state=reader.read("state", lambda: _decode_state(bot().peek(), settings), None),
         ordered=reader.read("orders", lambda: bot().control(), None),
-        ticks=reader.read("ticks", lambda: _ticks(bot(), since_ms=now_ms - HOUR_MS), ()),
+        ticks=reader.read("ticks", lambda: _ticks(bot(), settings, now_ms=now_ms), ()),
         intents=reader.read("intents", intents, {}),
         as_of=as_of,
         retrained_at=retrained_at,
@@ -187,27 +197,50 @@ def read_sight(
 def look_again(
     sight: Sight, open_documents: Callable[[], DocumentStore], settings: Settings, *, now_ms: int
 ) -> Sight:
-    """Only whether a tick has finished since."""
+    """Only whether a tick has finished since, or is at work."""
     reader = Reader()
-    state = reader.read(
-        "state", lambda: _state(BotDocuments(open_documents(), settings.id), settings), sight.state
+    stored = reader.read("bot", lambda: BotDocuments(open_documents(), settings.id).peek(), None)
+    state = reader.read("state", lambda: _decode_state(stored, settings), None) or sight.state
+    is_ticking = reader.read("lease", lambda: _is_ticking(stored, settings, now_ms), False)
+    if "state" in sight.known:
+        before = sight.state.last_tick if sight.state is not None else ""
+        finished = state is not None and state.last_tick not in {"", before}
+    else:  # nobody knows which one was the last before
+        finished = state is not None and state.last_finished_at >= sight.now_ms
+    return replace(
+        sight, now_ms=now_ms, state=state, finished_by_call=finished, is_ticking=is_ticking
     )
-    before = sight.state.last_tick if sight.state is not None else ""
-    finished = state is not None and state.last_tick not in {"", before}
-    return replace(sight, now_ms=now_ms, state=state, finished_by_call=finished)
 
 
-def _state(bot: BotDocuments, settings: Settings) -> State | None:
-    stored = bot.peek()
+def _is_ticking(stored: Document | None, settings: Settings, now_ms: int) -> bool:
+    if stored is None:
+        return False
+    expires_at = stored.data["lease"]["expires_at"]
+    return leases.is_held(expires_at, now_ms=now_ms, longest_ms=longest_hold_ms(settings))
+
+
+def _decode_state(stored: Document | None, settings: Settings) -> State | None:
     found = None if stored is None else stored.data.get("state")
     return State.decode_state(found, settings) if found else None
 
 
-def _ticks(bot: BotDocuments, *, since_ms: int) -> tuple[TickSeen, ...]:
+def _ticks(bot: BotDocuments, settings: Settings, *, now_ms: int) -> tuple[TickSeen, ...]:
+    """Those of the last hour: one that a wrong clock has put into the future hides none of them,
+    however long it lies there.
+    """
     found = bot.documents.query(
-        "ticks", field="claimed_at", op=">=", value=since_ms, descending=True, limit=MOST_TICKS
+        "ticks",
+        field="claimed_at",
+        op="<",
+        value=latest_believed(now_ms, settings) + 1,
+        descending=True,
+        limit=max(MOST_TICKS, HOUR_MS // (settings.tick.interval_seconds * 1000)),
     )
-    return tuple(_tick(item) for item in found if item.data.get("bot") == bot.bot)
+    return tuple(
+        _tick(item)
+        for item in found
+        if item.data.get("bot") == bot.bot and item.data["claimed_at"] >= now_ms - HOUR_MS
+    )
 
 
 def _tick(item: Document) -> TickSeen:

@@ -32,6 +32,8 @@ from shared.stores.ports import Bucket, DocumentStore
 Tell: TypeAlias = Callable[[Sequence[Alert]], None]
 HOLDS_IN_A_ROUND = 3
 """So many times longer than a round may tell is the time from one round to the next."""
+PATIENCE_MS, AGAIN_MS = 60_000, 5_000
+"""So long a tick that is at work is waited for, and so often looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,19 @@ class Round:
     is_beaten: bool = False
 
 
+def compared_clock(
+    own: Clock, skew_ms: Callable[[], float | None] | None, settings: Settings
+) -> BoundedClock:
+    """This machine's clock, compared with the exchange's, where that can be asked."""
+    clock = BoundedClock(own, allowed_ms=settings.market.max_clock_skew_ms)
+    try:
+        clock.compare(None if skew_ms is None else skew_ms())
+    # Where the exchange says nothing, this machine is believed.
+    except Exception as error:  # noqa: BLE001
+        log("watch.clock_unknown", severity="WARNING", error=type(error).__name__)
+    return clock
+
+
 def look_around(ports: WatchPorts, settings: Settings) -> Round:
     """Do one round. Raises nothing that a store, the exchange, the tick or `tell` raises.
 
@@ -104,8 +119,7 @@ def look_around(ports: WatchPorts, settings: Settings) -> Round:
     >>> [alert.title for alert in told]
     ['A person has halted the bot.']
     """
-    clock = BoundedClock(ports.clock, allowed_ms=settings.market.max_clock_skew_ms)
-    _compare(clock, ports)
+    clock = compared_clock(ports.clock, ports.skew_ms, settings)
     reader, now = Reader(), clock.exchange_ms()
     book = MemoryBook(ports.bucket, ports.open_documents, settings.id)
     before = book.load(reader, now_ms=now)
@@ -123,6 +137,11 @@ def look_around(ports: WatchPorts, settings: Settings) -> Round:
         off_ms=clock.off_ms if clock.known else None,
         watching_since=before.memory.first_at,
     )
+    sight = replace(
+        sight,
+        is_comparable=ports.skew_ms is not None,
+        standing=frozenset(before.memory.lasting),
+    )
     sight = _call_if_silent(sight, before.memory, ports, settings, clock)
     judged = conditions_of(sight, settings)
     alerts, after = change(before.memory, judged, sight.now_ms, settings=settings)
@@ -131,16 +150,6 @@ def look_around(ports: WatchPorts, settings: Settings) -> Round:
     )
     after = replace(after, rescued=sight.rescued)
     return _finish(done, book, before, after, ports, hold_until=sight.now_ms + hold_ms)
-
-
-def _compare(clock: BoundedClock, ports: WatchPorts) -> None:
-    if ports.skew_ms is None:
-        return
-    try:
-        clock.compare(ports.skew_ms())
-    # Where the exchange says nothing, this machine is believed.
-    except Exception as error:  # noqa: BLE001
-        log("watch.clock_unknown", severity="WARNING", error=type(error).__name__)
 
 
 def _call_if_silent(
@@ -158,12 +167,24 @@ def _call_if_silent(
     except Exception as error:  # noqa: BLE001
         log("watch.call_failed", severity="ERROR", error=mask_secrets_and_keys(str(error)))
         answered = False
-    again = look_again(sight, ports.open_documents, settings, now_ms=clock.exchange_ms())
+    again = _look_again(sight, ports, settings, clock)
     return replace(
         again,
         call="answered" if answered else "unanswered",
         rescued=memory.rescued + 1 if again.finished_by_call else 0,
     )
+
+
+def _look_again(sight: Sight, ports: WatchPorts, settings: Settings, clock: BoundedClock) -> Sight:
+    """Whether a tick has finished since; one that is at work is waited for, for a while: that of a
+    machine that has just woken up may have been faster than our call.
+    """
+    until = clock.exchange_ms() + PATIENCE_MS
+    while True:
+        again = look_again(sight, ports.open_documents, settings, now_ms=clock.exchange_ms())
+        if again.finished_by_call or not again.is_ticking or again.now_ms >= until:
+            return again
+        ports.clock.sleep_until(ports.clock.now_ms() + AGAIN_MS)
 
 
 def _finish(

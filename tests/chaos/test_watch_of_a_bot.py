@@ -1,12 +1,21 @@
 """The watch beside real ticks: in a sandbox, over SQLite, and by HTTP against the function."""
 
+import base64
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from functions import wiring
+from scripts.installation.checkout import ROOT
 from shared.core.calendar import MINUTE_MS
 from shared.core.errors import AlreadyExists
 from shared.core.settings import load_settings
@@ -167,6 +176,84 @@ def test_a_call_counts_as_answered_by_its_status_and_carries_no_token_here(
     finally:
         server.shutdown()
         server.server_close()
+
+
+def made_token() -> str:
+    """A token as Google's are made, signed by nobody."""
+    parts = ({"alg": "RS256", "typ": "JWT"}, {"aud": "tick", "exp": 4_000_000_000})
+    texts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in parts]
+    return ".".join([*(text.rstrip("=") for text in texts), "c2lnbmF0dXJl"])
+
+
+class Metadata(BaseHTTPRequestHandler):
+    """Google's metadata server: there, and giving a token for an audience."""
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        self.server.heard.append((parts.path, dict(parse_qsl(parts.query))))  # type: ignore[attr-defined]
+        is_asked = self.headers["Metadata-Flavor"] == "Google"
+        self.send_response(self.server.status if is_asked else 403)  # type: ignore[attr-defined]
+        self.send_header("Metadata-Flavor", "Google")
+        is_token = parts.path.endswith("/identity")
+        self.send_header("Content-Type", "application/text" if is_token else "application/json")
+        self.end_headers()
+        self.wfile.write(made_token().encode() if is_token else b'{"email": "tick@test.invalid"}')
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler], status: int) -> Iterator[HTTPServer]:
+    server = HTTPServer(("127.0.0.1", 0), handler)
+    server.status, server.heard = status, []  # type: ignore[attr-defined]
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+CALL = """
+from shared.core.settings import load_settings
+from shared.rounds.calling import TickCaller
+import os
+print(TickCaller(load_settings({"BOT_ROUNDS__TICK_URL": os.environ["TICK"]}))())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gives", [200, 404])
+def test_a_function_elsewhere_hears_the_token_that_the_metadata_server_gives_for_it(gives) -> None:
+    with served(Metadata, gives) as google, served(Answering, 200) as tick:
+        url = f"http://0.0.0.0:{tick.server_port}"  # this machine, by a name that is no loopback's
+        place = f"127.0.0.1:{google.server_port}"
+        known = {
+            name: text
+            for name, text in os.environ.items()
+            if "proxy" not in name.lower() and not name.startswith(("BOT_", "GOOGLE_"))
+        }
+        environ = {**known, "GCE_METADATA_HOST": place, "GCE_METADATA_IP": place, "TICK": url}
+        done = subprocess.run(
+            [sys.executable, "-c", CALL],
+            env={**environ, "PYTHONPATH": str(ROOT)},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        asked = [query for path, query in google.heard if path.endswith("/default/identity")]  # type: ignore[attr-defined]
+        if gives == 200:
+            assert done.stdout == "True\n", done.stderr
+            ((path, headers),) = tick.heard  # type: ignore[attr-defined]
+            assert (path, headers["Authorization"]) == ("/", f"Bearer {made_token()}")
+            assert [query["audience"] for query in asked] == [url]
+        else:
+            assert (done.stdout, tick.heard) == ("False\n", [])  # type: ignore[attr-defined]
+            assert "watch.call_failed" in done.stderr
+        assert made_token() not in done.stderr
 
 
 def test_a_function_elsewhere_is_called_with_a_token_for_its_address_that_no_log_shows(

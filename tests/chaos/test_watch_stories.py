@@ -67,7 +67,7 @@ class Story:
         halts = self.world.bot.control().halts
         now = self.world.clock.true_ms
         if "halt" in self.wrong and not halts:
-            self.world.bot.halt(who="Aiko", why="a storm", now_ms=now)
+            self.world.bot.halt(who="Aiko", why="a storm", now_ms=now - DAY_MS)
         if "halt" not in self.wrong and halts:
             ids = [halt.id for halt in halts.values()]
             self.world.bot.resume(halts=ids, drawdown=0, who="Aiko", why="over", now_ms=now)

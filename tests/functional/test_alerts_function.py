@@ -248,6 +248,16 @@ def test_what_cannot_be_read_is_acknowledged_and_kept_as_a_dead_letter(function:
     assert all(data["dead_why"] for data in dead)
 
 
+def test_a_critical_alert_is_told_though_the_store_is_damaged(function: Function) -> None:
+    function.home.mkdir()
+    (function.home / "state.sqlite").write_bytes(b"no database" * 1_000)
+    with function.process():
+        statuses = [function.push(alert("down", Level.CRITICAL), message=text) for text in "ab"]
+    assert all(status >= 400 for status in statuses), "Pub/Sub brings it again"
+    assert len(function.discord.posted) == 1
+    assert "Title of down." in str(function.discord.posted[0].embeds)
+
+
 def test_where_nothing_can_be_stored_what_is_critical_is_told_and_the_push_comes_again(
     function: Function,
 ) -> None:

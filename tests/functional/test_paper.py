@@ -1,19 +1,26 @@
 """Paper trading in real time against a sandbox on the machine's clock: start, status, stop."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
+from click.testing import CliRunner
 
+from functions.wiring import settings_from
+from scripts.commands.paper import command
 from scripts.installation.checkout import ROOT
+from scripts.local.paper.errands import ErrandProgress
 from scripts.local.paper.logs import local_log
 from scripts.local.paper.place import SupervisorPaths
-from scripts.local.paper.supervisor import next_time
+from scripts.local.paper.supervisor import SupervisorStatus, next_time
 from shared.core.clock import SystemClock
 from shared.core.errors import UserError
 from shared.exchanges.sandbox.generate import generate
@@ -159,6 +166,52 @@ def ended_within(tmp_path, seconds):
     while processes_of(tmp_path) and time.monotonic() < limit:
         time.sleep(0.1)
     return processes_of(tmp_path)
+
+
+def test_whoever_looks_at_the_status_keeps_nobody_from_starting(tmp_path):
+    place = SupervisorPaths(folder=tmp_path / "paper", logs=tmp_path / "logs")
+    place.require_room()
+    place.lock_path.touch()
+    began = time.monotonic()
+    with place.lock_path.open("rb") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.2, lambda: fcntl.flock(looking, fcntl.LOCK_UN)).start()
+        with place.hold_lock():
+            assert time.monotonic() - began > 0.1
+            assert place.pid() == os.getpid()
+            with pytest.raises(UserError, match="runs already"), place.hold_lock():
+                pass
+
+
+def test_of_a_supervisor_that_was_killed_nothing_is_said_to_run_or_to_be_due(tmp_path, monkeypatch):
+    monkeypatch.setenv("BOT_HOME", str(tmp_path / "home"))
+    place = SupervisorPaths.of(settings_from(os.environ))
+    place.require_room()
+    watch = ErrandProgress(last_at=1, begun_at=2, next_at=3, doing="running")
+    place.write_status(
+        msgspec.to_builtins(
+            SupervisorStatus(
+                pid=7,
+                started_at=1,
+                counted_since=1,
+                interval_seconds=180,
+                doing="ticking 00:03:00Z",
+                next_at=180_000,
+                failed_in_a_row=2,
+                trouble="it failed",
+                learning="collecting history",
+                errands={"watch": watch},
+            )
+        )
+    )
+    told = json.loads(CliRunner().invoke(command, ["status", "--json"]).stdout)
+    assert (told["running"], told["doing"], told["learning"]) == (False, "ended", "")
+    nothing = {"last_at": None, "next_at": None}
+    assert told["times"] == {"tick": nothing, "watch": {"last_at": 1, "next_at": None}}
+    shown = CliRunner().invoke(command, ["status"]).stdout
+    assert "watch     last 1970-01-01 09:00:00 JST\n" in shown
+    for untrue in ("; running", "learning", "next ", "tries again"):
+        assert untrue not in shown
 
 
 def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path, url, full):

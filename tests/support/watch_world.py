@@ -25,16 +25,22 @@ class Killed(BaseException):
 
 
 class SettableClock:
-    """A clock that a test sets, and that can be wrong by `off_ms`."""
+    """A clock that a test sets, and that can be wrong by `off_ms`; `at`: what happens next, and
+    when, while somebody sleeps.
+    """
 
     def __init__(self) -> None:
         self.true_ms, self.off_ms = T0, 0
+        self.at: tuple[int, Callable[[], None]] | None = None
 
     def now_ms(self) -> int:
         return self.true_ms + self.off_ms
 
     def sleep_until(self, at_ms: int) -> None:
         self.true_ms = max(self.true_ms, at_ms - self.off_ms)
+        if self.at is not None and self.at[0] <= self.true_ms:
+            (_, happen), self.at = self.at, None
+            happen()
 
 
 class Shaky:

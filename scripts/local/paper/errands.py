@@ -11,8 +11,8 @@ The first week is the first model's: it was trained an hour ago on all there is,
 for hours of a machine that its person has just begun to use. A retraining that was begun and has
 not ended (it was killed, or failed) is due at once.
 
-Nothing here waits: a tick never does. What fails is tried again with growing pauses; what does not
-end is ended.
+Nothing here waits: a tick never does. What fails is tried again with growing pauses, a retraining
+that lacks something after hours; what does not end is ended.
 """
 
 import os
@@ -103,6 +103,16 @@ class Errand:
         if due is not None and now_ms >= due and time.monotonic() >= self._again_at:
             self._begin(now_ms)
 
+    def forget_future(self, now_ms: int) -> None:
+        """Nothing was done later than now: where the clock had been ahead, and was set back, what
+        it noted would else put off the next time until then.
+        """
+        known = self.progress
+        known.last_at, known.begun_at = (
+            None if at is None else min(at, now_ms) for at in (known.last_at, known.begun_at)
+        )
+        known.next_at = self._next_time(known)
+
     def stop(self) -> None:
         """End what runs; it goes on from what was saved."""
         if self._child is not None:
@@ -139,7 +149,8 @@ class Errand:
         if why.startswith(GOES_ON):
             self.progress.doing = "goes on"
             return
-        wait = TOO_LITTLE_WAIT_SECONDS if code == USERS_MISTAKE else self._wait_seconds
+        is_hopeless = code == USERS_MISTAKE and self._longest_seconds > SHORT_SECONDS
+        wait = TOO_LITTLE_WAIT_SECONDS if is_hopeless else self._wait_seconds
         self._wait_seconds = min(2 * self._wait_seconds, LONGEST_WAIT_SECONDS)
         self._again_at = time.monotonic() + wait
         self.progress.doing = "waiting to try again"
@@ -164,6 +175,7 @@ class Errands:
     ) -> None:
         """Go on from the progress of a supervisor `before`; nothing runs until `look_around`."""
         every_ms = settings.rounds.every_seconds * 1000
+        self._life_began_at, self._began_at, self._seen_ms = life_began_at, now_ms, now_ms
 
         def make(name: str, words: list[str], **more: Any) -> Errand:
             known = msgspec.convert(before.get(name) or {}, ErrandProgress)
@@ -172,14 +184,14 @@ class Errands:
             )
 
         def rounds_at(offset_ms: int) -> Callable[[ErrandProgress], int]:
-            return lambda known: next_on_grid(known.last_at or now_ms, every_ms, offset_ms)
+            return lambda known: next_on_grid(known.last_at or self._began_at, every_ms, offset_ms)
 
         self._all = (
             make(
                 RETRAINING,
                 ["train"],
                 next_time=lambda known: next_retraining(
-                    known, life_began_at=life_began_at, every_days=settings.retrain.every_days
+                    known, life_began_at=self._life_began_at, every_days=settings.retrain.every_days
                 ),
                 longest_seconds=LONG_SECONDS,
             ),
@@ -188,17 +200,27 @@ class Errands:
                 DIGEST,
                 ["rounds", DIGEST],
                 next_time=lambda known: next_time_of_day(
-                    known.last_at or life_began_at, settings.digest.at
+                    known.last_at or self._life_began_at, settings.digest.at
                 ),
             ),
             make(CLEANING, ["rounds", CLEANING], next_time=rounds_at(every_ms // 2)),
         )
+        self._forget_future(now_ms)
 
     def look_around(self, now_ms: int, *, has_model: bool) -> None:
         """Begin what is due; a retraining waits for the first model."""
+        if now_ms < self._seen_ms:
+            self._forget_future(now_ms)
+        self._seen_ms = now_ms
         for errand in self._all:
             if has_model or errand.name != RETRAINING:
                 errand.look_around(now_ms)
+
+    def _forget_future(self, now_ms: int) -> None:
+        self._life_began_at = min(self._life_began_at, now_ms)
+        self._began_at = min(self._began_at, now_ms)
+        for errand in self._all:
+            errand.forget_future(now_ms)
 
     def stop(self) -> None:
         """End what runs."""
@@ -223,13 +245,15 @@ def next_time_of_day(at: int, time_of_day: str) -> int:
 
 
 def next_retraining(known: ErrandProgress, *, life_began_at: int, every_days: int) -> int:
-    """When the next retraining is due, ms UTC."""
+    """When the next retraining is due, ms UTC: in the week after the one that it was begun in, and
+    claimed, also where it ended in the next.
+    """
     begun, ended = known.begun_at, known.last_at
     if begun is not None and (ended is None or begun > ended):
         return begun
     if ended is None:
         return life_began_at + every_days * DAY_MS
-    return week_begins(ended) + max(WEEK_MS, every_days * DAY_MS)
+    return week_begins(ended if begun is None else begun) + max(WEEK_MS, every_days * DAY_MS)
 
 
 def week_begins(at: int) -> int:

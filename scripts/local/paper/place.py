@@ -18,6 +18,7 @@ from shared.core.settings import Settings
 
 LEAST_ROOM_BYTES = 100_000
 GUARDIAN = "guardian"
+LOOKING_SECONDS = 1.0
 TELLING_SECONDS = 30.0
 """So long a guardian may tell of a supervisor that was killed, before it is ended as well."""
 
@@ -182,14 +183,20 @@ def _holder(path: Path) -> int | None:
 
 
 def _lock(lock: IO[bytes], place: SupervisorPaths) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        pid = place.pid()
-        raise UserError(
-            f"paper trading runs already{f' (process {pid})' if pid else ''}",
-            remedy=(
-                "look at it with `scripts/bot paper status`, or end it with `scripts/bot paper"
-                " stop`"
-            ),
-        ) from error
+    """Lock it. Whoever only looks whether somebody holds it holds it for a moment, too."""
+    limit = time.monotonic() + LOOKING_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            pid = place.pid()
+            if pid is not None or time.monotonic() > limit:
+                raise UserError(
+                    f"paper trading runs already{f' (process {pid})' if pid else ''}",
+                    remedy=(
+                        "look at it with `scripts/bot paper status`, or end it with `scripts/bot"
+                        " paper stop`"
+                    ),
+                ) from error
+        time.sleep(0.01)

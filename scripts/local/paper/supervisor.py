@@ -63,7 +63,7 @@ def _begin_status(
     return SupervisorStatus(
         pid=pid,
         started_at=now_ms,
-        counted_since=before.get("counted_since", before.get("started_at", now_ms)),
+        counted_since=min(before.get("counted_since", before.get("started_at", now_ms)), now_ms),
         interval_seconds=settings.tick.interval_seconds,
         ticks=before.get("ticks", 0),
         skipped=before.get("skipped", 0),
@@ -74,6 +74,13 @@ def _begin_status(
 def next_time(now_ms: int, interval_ms: int) -> int:
     """The first schedule time after `now_ms`."""
     return now_ms - now_ms % interval_ms + interval_ms
+
+
+def believed_time(at: int, now_ms: int, interval_ms: int) -> int:
+    """The schedule time that is waited for: `at`, or, where the clock was set back meanwhile, the
+    first one after `now_ms`.
+    """
+    return at if at - now_ms <= interval_ms else next_time(now_ms, interval_ms)
 
 
 class Supervisor:
@@ -180,7 +187,9 @@ class Supervisor:
         self.progress.next_at = at
         while not self._stopping.is_set():
             self._look_after(once=once)
-            left = at - self._clock.now_ms()
+            now = self._clock.now_ms()
+            at = self.progress.next_at = believed_time(at, now, self._interval_ms)
+            left = at - now
             if left <= 0:
                 self.progress.next_at = at + self._interval_ms
                 return at

@@ -147,6 +147,13 @@ def test_a_clock_that_the_last_tick_found_wrong_takes_nothing_away(place):
     assert (done.removed, "found the clock wrong" in done.refused) == ({}, True)
 
 
+def test_a_tick_of_a_clock_that_was_a_year_ahead_once_puts_no_cleaning_off_for_a_year(place):
+    add_week(place)
+    add_tick(place, -365, issues=[{"reason": "clock_skew"}])
+    add_tick(place, 21)
+    assert clean_up(place, now_ms=NOW).removed == {"ticks": 1}
+
+
 def test_what_a_store_takes_away_by_itself_is_left_to_it(place):
     add_week(place)
     old = add_tick(place, 60)

@@ -21,12 +21,15 @@ from shared.core.errors import Unavailable
 from shared.core.reasons import Reason
 from shared.core.settings import load_settings
 from shared.core.types import Alert, Level, Side, Trade
+from shared.risk.limits import Limits
 from shared.rounds import day_digest, digest_window
-from shared.rounds.duties import RoundsPlace, do_digest
+from shared.rounds.day import MOST_TICKS, read_day
+from shared.rounds.duties import MOST_MARKED, RoundsPlace, do_digest
 from shared.rounds.picture import draw_equity
 from shared.stores.memory import MemoryBucket, MemoryDocuments
 from shared.stores.ports import Write
 from shared.tick.documents import BotDocuments
+from shared.turn.state import State
 from tests.support.discord import LoopbackDiscord, loopback_discord
 from tests.support.dying_store import DyingStore
 from tests.support.fixed_clock import FixedClock
@@ -88,8 +91,8 @@ class Bot:
         data = {"bot": "default", **msgspec.to_builtins(made)}
         self.put(f"trades/default~{number:08d}", data)
 
-    def tick(self, number: int, status: str = "done") -> None:
-        at = BEGIN + number * 180_000
+    def tick(self, number: int, status: str = "done", *, at: int | None = None) -> None:
+        at = BEGIN + number * 180_000 if at is None else at
         report = {"status": status, "mark_price": None, "positions": [], "equity_jpy": None}
         data = {"bot": "default", "tick": f"t{number}", "claimed_at": at, "report": report}
         self.put(f"ticks/default~t{number:04d}", data)
@@ -120,7 +123,8 @@ def bot(discord: LoopbackDiscord) -> Bot:
 
 
 def full_day(bot: Bot) -> None:
-    bot.equity([(BEGIN + number * HOUR_MS, 1_000_000 + number * 100) for number in range(25)])
+    first = BEGIN - HOUR_MS // 4
+    bot.equity([(first + number * HOUR_MS, 1_000_000 + number * 100) for number in range(25)])
     for number, net in enumerate((500, -200, 2_100)):
         bot.trade(number, net, BEGIN + (number + 2) * HOUR_MS)
     for number in range(470):
@@ -145,6 +149,28 @@ def test_a_digest_tells_the_day_in_figures_that_a_reader_can_check(bot: Bot) -> 
     assert "Discord answered 400" in text
 
 
+@pytest.mark.parametrize("at", ["18:00", "00:00"])
+@pytest.mark.parametrize("is_faster", [True, False], ids=["tick first", "digest first"])
+def test_the_results_of_two_days_add_up_whoever_is_faster_at_their_border(
+    bot: Bot, at: str, is_faster: bool
+) -> None:
+    settings = replace(SETTINGS, digest=replace(SETTINGS.digest, at=at))
+    begin, end = digest_window(NOW, settings)
+    step = HOUR_MS // 4
+    points = [(begin - step + number * step, 1_000_000 + number**2) for number in range(194)]
+
+    def change(until: int) -> Decimal:
+        bot.equity([(when, yen) for when, yen in points if when < until + is_faster])
+        from_at, to_at = digest_window(until, settings)
+        assert to_at == until
+        reader = BotDocuments(bot.documents, "default")
+        day = read_day(reader, settings, begin_at=from_at, end_at=to_at)
+        assert 96 < len(day.equity) <= 97
+        return day.equity[-1][1] - day.equity[0][1]
+
+    assert change(end) + change(end + DAY_MS) == 192**2
+
+
 def test_a_digest_is_told_once_with_its_picture_and_what_waited_for_it(bot: Bot) -> None:
     full_day(bot)
     assert do_digest(bot.place())["is_due"]
@@ -160,6 +186,23 @@ def test_a_digest_is_told_once_with_its_picture_and_what_waited_for_it(bot: Bot)
     assert (stored.data["told_by"], stored.data["digest_for"]) == ("digest", None)
     bot.clock.sleep_until(NOW + DAY_MS)
     assert do_digest(bot.place())["is_due"], "the next day has its own"
+
+
+def test_a_clock_that_is_ahead_tells_of_no_day_before_it_is_over(bot: Bot) -> None:
+    bot.clock = FixedClock(END - DAY_MS + HOUR_MS)
+    assert do_digest(bot.place())["is_due"]
+    bot.clock = FixedClock(END + HOUR_MS)
+    ahead = replace(bot.place(), skew_ms=lambda: 6.0 * HOUR_MS)
+    assert do_digest(ahead) == {"is_due": False}, "it is one o'clock"
+    assert do_digest(replace(bot.place(), skew_ms=lambda: 0.0))["is_due"]
+
+
+def test_what_a_digest_told_is_told_by_no_later_one_however_much_it_was(bot: Bot) -> None:
+    for number in range(2 * MOST_MARKED + 7):
+        bot.alert(f"resumed-{number}")
+    assert do_digest(bot.place())["is_due"]
+    waiting = bot.documents.query("alerts", field="digest_for", value="default", limit=10)
+    assert waiting == []
 
 
 def test_of_a_bot_that_never_ticked_nothing_is_told(discord: LoopbackDiscord) -> None:
@@ -225,6 +268,49 @@ def test_a_damaged_document_is_named_and_hides_nothing_else(bot: Bot, path: str,
     told = bot.fields()
     assert path in told["damaged"]
     assert "Title of resumed." in "\n".join(told.values())
+
+
+@pytest.mark.parametrize("wrong", ["NaN", "-Infinity", "1E+400"])
+@pytest.mark.parametrize("where", ["equity", "peak", "gross_jpy", "fees_jpy", "mark_price"])
+def test_a_number_that_is_none_is_named_and_ends_no_digest(
+    bot: Bot, where: str, wrong: str
+) -> None:
+    full_day(bot)
+    if where == "equity":
+        path = f"days/default~{jst_day(END)}"
+        stored = bot.documents.get(path)
+        assert stored is not None
+        bot.put(path, {**stored.data, "equity": {**stored.data["equity"], str(END - 7): wrong}})
+    elif where == "peak":
+        path = "bots/default"
+        limits = Limits.first(equity_jpy=Decimal(wrong), now_ms=END)
+        state = replace(State.decode_state(None, SETTINGS), limits=limits).encode_state()
+        bot.put(path, {"state": state, "lease": {"fence": 1}})
+    elif where == "mark_price":
+        path = "ticks/default~t0469"
+        stored = bot.documents.get(path)
+        assert stored is not None
+        bot.put(path, {**stored.data, "report": {**stored.data["report"], "mark_price": wrong}})
+    else:
+        path = "trades/default~00000001"
+        stored = bot.documents.get(path)
+        assert stored is not None
+        bot.put(path, {**stored.data, where: wrong})
+    told = bot.fields()
+    assert path in told["damaged"]
+    assert "nan" not in " ".join(told.values()).lower()
+    assert do_digest(bot.place())["is_due"]
+
+
+def test_of_more_ticks_than_are_read_the_digest_says_that_some_are_left_out(bot: Bot) -> None:
+    full_day(bot)
+    for number in range(470, MOST_TICKS + 1):
+        bot.tick(number, at=BEGIN + number * (DAY_MS // (MOST_TICKS + 2)))
+    told = bot.fields()
+    assert "ticks" in told["left out"]
+    assert told["ticks"] == f"{MOST_TICKS}: {MOST_TICKS - 5} done, 5 degraded"
+    assert "1,002,400 yen" in told["equity"]
+    assert do_digest(bot.place())["is_due"]
 
 
 @pytest.mark.parametrize("kind", ["rising", "falling", "flat", "single", "empty", "30 days"])

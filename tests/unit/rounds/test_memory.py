@@ -3,9 +3,12 @@ told whole, in its order.
 """
 
 import json
+import sqlite3
 
 import pytest
 
+from shared.core.calendar import DAY_MS
+from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.ports import Write
 from tests.support.watch_world import ROUND, T0, Killed, WatchWorld
 
@@ -16,7 +19,7 @@ def halted() -> WatchWorld:
     world = WatchWorld(knows_keys=False)
     world.tick()
     world.look()
-    world.bot.halt(who="Aiko", why="a storm", now_ms=T0)
+    world.bot.halt(who="Aiko", why="a storm", now_ms=T0 - DAY_MS)
     world.clock.true_ms += ROUND
     world.tick()
     return world
@@ -37,6 +40,22 @@ def test_a_damaged_memory_is_begun_anew_and_what_stands_is_told_once_more(damage
     world.look()
     assert world.kinds() == ["halt", "halt"]
     assert "watch.memory_damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("data", ["[]", "7", "null"])
+def test_a_copy_that_is_no_mapping_ends_no_round(tmp_path, data) -> None:
+    store = SqliteDocuments(tmp_path / "state.sqlite")
+    world = WatchWorld(documents=store)
+    world.tick()
+    world.look()
+    with sqlite3.connect(tmp_path / "state.sqlite") as file:
+        found = file.execute("UPDATE documents SET data = ? WHERE path = 'watch/default'", (data,))
+    file.close()
+    assert found.rowcount == 1
+    world.look(after_ms=ROUND)
+    assert world.kinds() == ["silent"]
+    assert store.get("watch/default").data["memory"], "the copy is whole again"
+    store.close()
 
 
 def test_a_memory_of_another_version_forgets_conditions_that_nobody_knows() -> None:

@@ -34,6 +34,9 @@ SENTENCES = {
     "rounds.over.budget": "All clear: the month whose costs were above the budget is over.",
     # what was found
     "rounds.found.silent": "the last tick finished {at}, {silent} ago",
+    "rounds.found.silent_unknown": (
+        "no tick has finished within {silent}; when the last one did cannot be told"
+    ),
     "rounds.found.never_ticked": "no tick was ever finished; the watch has looked for {silent}",
     "rounds.found.unscheduled": (
         "in {rounds} rounds of the watch in a row a tick finished only because the watch called it"
@@ -117,6 +120,7 @@ SENTENCES = {
     "rounds.more": "; more is left for the next round",
     "rounds.watched": "{conditions}; told {alerts}",
     "rounds.all_well": "all is well",
+    "rounds.untold": "nobody could be told of it, and it waits for the next round: {conditions}",
     "rounds.beaten": "another round is at work",
     "rounds.digest_told": "told: {title}",
     "rounds.digest_not_due": "not due",
