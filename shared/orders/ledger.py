@@ -189,9 +189,7 @@ def value_holdings(holdings: Holdings, mark: Decimal, as_of: int, *, kind: Accou
     entries = [order.intent for order in holdings.orders if order.intent.is_opening]
     free = free_jpy(ledger, holdings.positions, entries, worth, kind=kind)
     most = free if holdings.most_jpy is None else min(free, holdings.most_jpy)
-    return copy_with(
-        holdings, ledger=ledger, equity_jpy=worth, available_jpy=most, mark_price=mark
-    )
+    return copy_with(holdings, ledger=ledger, equity_jpy=worth, available_jpy=most, mark_price=mark)
 
 
 def _fill(ledger: Ledger, intent: OrderIntent, done: Executed) -> Fill:

@@ -83,6 +83,12 @@ class Exchange(Protocol):
         """
         ...
 
+    def has_news(self) -> bool:
+        """Whether something may have changed since the account was last read; an attended entry is
+        looked at by this. Raises like `reconcile`.
+        """
+        ...
+
     def submit(
         self,
         intent: OrderIntent,

@@ -154,6 +154,10 @@ class AccountInHand:
             return None
         return book_at(price, spread_rate=self._settings.paper.spread_rate, as_of=self.now)
 
+    def has_news(self) -> bool:
+        """Nothing is attended."""
+        return False
+
     # orders
 
     def send(

@@ -114,6 +114,10 @@ class Desk:
         """Whether a tick stays with its entry."""
         return self._exchange.is_attended
 
+    def has_news(self) -> bool:
+        """Whether something may have changed since the account was last read."""
+        return self._exchange.has_news()
+
     @property
     def may_have_entry(self) -> bool:
         """Whether an entry of this tick may be in the market though no answer said so."""

@@ -41,6 +41,10 @@ class Hands(Sender, Protocol):
         """
         ...
 
+    def has_news(self) -> bool:
+        """Whether something may have changed since the account was last read."""
+        ...
+
     @property
     def may_have_entry(self) -> bool:
         """Whether an entry of this tick may be in the market though no answer said so."""

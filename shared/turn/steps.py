@@ -39,6 +39,9 @@ from shared.turn.turn import Ending, Turn, newest
 
 POLL_MS = 2_000
 """How long an attended entry is left alone between two looks."""
+LOOKS_A_READING = 5
+"""Every so many looks the whole account is read, also where what rests looks as before: a stop that
+has fired need not be listed."""
 CANCEL_AHEAD_MS = 10_000
 """So long before an entry's time is over it is cancelled: until then it may still be filled."""
 
@@ -344,36 +347,43 @@ class Steps:
         ends_at = turn.occasion.scheduled_at + int(
             self.settings.tick.no_new_order_after_seconds * 1000
         )
-        number, failure = 0, None
+        looks, failure = 0, None
         while True:
-            now = self.clock.now_ms()
             try:
-                holdings = self.hands.holdings(now)
-                turn = yield from self.book(turn, self._valued(holdings, market))
+                if (
+                    looks % LOOKS_A_READING == 0
+                    or self._is_due_to_end(ends_at)
+                    or (self.hands.has_news())
+                ):
+                    turn = yield from self._attend_once(turn, market, part=f"a{looks}x")
+                    entry = _own_entry(turn)
+                    if entry is None and not self.hands.may_have_entry:
+                        return turn
+                    if entry is not None and self._is_due_to_end(ends_at):
+                        self._end_entry(entry)
                 failure = None
             except LeaseLost:
                 raise
             except BotError as error:
                 failure = error
-            entry = _own_entry(turn, turn.holdings) if failure is None else None
-            if failure is None:
-                number += 1
-                turn = yield from self.protect(turn, market, part=f"a{number}x")
-                entry = _own_entry(turn, turn.holdings)
-                if entry is None and not self.hands.may_have_entry:
-                    return turn
-                if entry is not None and now >= ends_at - CANCEL_AHEAD_MS:
-                    self.hands.send(
-                        planning.Cancel(order=entry, reason=Reason.ENTRY_EXPIRED),
-                        book=None,
-                        rules=None,
-                        plan=None,
-                    )
+            looks += 1
             if self.clock.now_ms() >= ends_at:
                 raise failure or Unavailable(
                     "the entry could not be ended in its tick; the next one looks at it first"
                 )
             self.clock.sleep_until(self.clock.now_ms() + POLL_MS)
+
+    def _is_due_to_end(self, ends_at: int) -> bool:
+        return self.clock.now_ms() >= ends_at - CANCEL_AHEAD_MS
+
+    def _attend_once(self, turn: Turn, market: Market, *, part: str) -> Found:
+        holdings = self.hands.holdings(self.clock.now_ms())
+        turn = yield from self.book(turn, self._valued(holdings, market))
+        return (yield from self.protect(turn, market, part=part))
+
+    def _end_entry(self, entry: Order) -> None:
+        ending = planning.Cancel(order=entry, reason=Reason.ENTRY_EXPIRED)
+        self.hands.send(ending, book=None, rules=None, plan=None)
 
     def _valued(self, holdings: Holdings, market: Market) -> Holdings:
         if market.book is None:
@@ -394,9 +404,9 @@ class Steps:
         return turn
 
 
-def _own_entry(turn: Turn, holdings: Holdings | None) -> Order | None:
+def _own_entry(turn: Turn) -> Order | None:
     """The entry of this tick that is in the market."""
-    orders = () if holdings is None else holdings.orders
+    orders = () if turn.holdings is None else turn.holdings.orders
     mine = (
         order
         for order in orders

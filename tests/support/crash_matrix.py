@@ -284,9 +284,7 @@ def _orders(world: LiveWorld, before: _Sent, case: Case) -> Iterator[str]:
         yield "two positions"
     fresh = [row for row in truth["orders"] if row["order_id"] not in before.orders]
     entries = [row for row in fresh if row["type"] == "limit" and row["post_only"]]
-    by_time = Counter(
-        row["ordered_at"] for row in entries if _is_opening(row)
-    )
+    by_time = Counter(row["ordered_at"] for row in entries if _is_opening(row))
     case.counts["entries"] += sum(by_time.values())
     resting = [
         row["order_id"]

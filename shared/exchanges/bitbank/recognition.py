@@ -84,6 +84,4 @@ def is_like_ours(order: ExchangeOrder) -> bool:
 
 
 def _is_in_time(order: ExchangeOrder, written: OpenIntent) -> bool:
-    return (
-        written.at - CLOCKS_APART_MS <= order.ordered_at <= written.until + CLOCKS_APART_MS
-    )
+    return written.at - CLOCKS_APART_MS <= order.ordered_at <= written.until + CLOCKS_APART_MS

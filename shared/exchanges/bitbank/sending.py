@@ -13,10 +13,8 @@ from shared.core.types import (
     Accepted,
     Order,
     OrderIntent,
-    OrderKind,
     Outcome,
     Rejected,
-    Side,
     Unknown,
 )
 from shared.exchanges.bitbank.balance_answers import Balances
@@ -28,6 +26,7 @@ from shared.exchanges.bitbank.margin_answers import MarginPositions
 from shared.exchanges.bitbank.private_answers import WITH_TRIGGER, ExchangeOrder, order_from
 from shared.exchanges.bitbank.recognition import CLOCKS_APART_MS, differing_fields
 from shared.exchanges.bitbank.signed import SignedRest
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountBefore:

@@ -179,6 +179,10 @@ class PaperExchange:
         del ledger, intents
         return self._account_holdings(self._load(now_ms)[0], now_ms)
 
+    def has_news(self) -> bool:
+        """Nothing happens to a stored account by itself."""
+        return False
+
     def submit(
         self,
         intent: OrderIntent,

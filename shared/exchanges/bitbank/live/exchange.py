@@ -6,7 +6,7 @@ ledger, which the state keeps.
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Self
 
@@ -74,6 +74,7 @@ class BitbankExchange:
         self._kind = settings.account
         self._last: Reading | None = None
         self._rules: PairRules | None = None
+        self._resting: Mapping[int, tuple[str, int]] | None = None
 
     @classmethod
     def open(
@@ -146,6 +147,15 @@ class BitbankExchange:
         """The same: what is held is asked, never guessed."""
         return self.reconcile(now_ms, ledger=ledger, intents=intents)
 
+    def has_news(self) -> bool:
+        """Whether another order rests than at the last reading, or has executed more: one request
+        instead of six.
+        """
+        if self._resting is None:
+            return True
+        resting = {order.order_id: order for order in self._reader.read_resting()}
+        return _state_of(resting) != self._resting
+
     def submit(
         self,
         intent: OrderIntent,
@@ -172,6 +182,7 @@ class BitbankExchange:
             window_ms=self._rest.window_ms,
             before=self._before(now_ms),
         )
+        self._resting = None
         result = send_order(self._rest, prepared)
         outcome = result.outcome
         if isinstance(outcome, Accepted) and intent.post_only and intent.is_opening:
@@ -182,6 +193,7 @@ class BitbankExchange:
         """Cancel one order, and read how it ended where the answer does not say."""
         if fence is not None and now_ms > fence.until:
             raise LeaseLost("the lease is over; nothing was cancelled")
+        self._resting = None
         result = cancel_order(self._rest, order.order_id, pair=self._settings.pair, at_ms=now_ms)
         if result.fate is CancelFate.REFUSED:
             return Rejected(reason=Reason.CANCEL_REFUSED, context=result.context)
@@ -210,6 +222,7 @@ class BitbankExchange:
             asks_margin=True,
         )
         self._last = reading
+        self._resting = _state_of({number: reading.orders[number] for number in reading.resting})
         return reckon(reading, ledger=ledger, intents=intents, kind=self._kind)
 
     def _holdings(self, known: Reckoned, now_ms: int) -> Holdings:
@@ -283,6 +296,10 @@ class BitbankExchange:
             return self._reader.read_order(order_id)
         except BotError:
             return None
+
+
+def _state_of(resting: Mapping[int, ExchangeOrder]) -> dict[int, tuple[str, int]]:
+    return {number: (order.status, order.executed_lots) for number, order in resting.items()}
 
 
 def _as_told(order: Order, told: ExchangeOrder) -> Order:

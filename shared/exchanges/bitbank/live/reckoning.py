@@ -28,8 +28,8 @@ from shared.core.types import (
     Position,
     Side,
     Stranger,
-    TrackedOrder,
     Traces,
+    TrackedOrder,
     Trade,
 )
 from shared.core.types.ledger import MOST_TRACKED, BookedExecution
@@ -401,7 +401,10 @@ def _unseen_issues(reading: Reading, ledger: Ledger) -> list[Issue]:
     issues = []
     for one in ledger.tracked:
         if one.order.order_id in reading.missing and one.is_live:
-            context = {"order_id": str(one.order.order_id), "purpose": str(one.order.intent.purpose)}
+            context = {
+                "order_id": str(one.order.order_id),
+                "purpose": str(one.order.intent.purpose),
+            }
             issues.append(Issue(reason=Reason.ORDER_MISSING, forbids_entry=True, context=context))
     late = sum(one.unbooked_lots > 0 for one in ledger.tracked)
     if late:
@@ -428,7 +431,9 @@ def _position_issues(
         beyond = there[side] - _lots(positions, side)
         if not beyond or _is_fresh(reading, side, kind, ours):
             continue
-        was = 0 if before is None else (before.long_lots if side is Side.LONG else before.short_lots)
+        was = (
+            0 if before is None else (before.long_lots if side is Side.LONG else before.short_lots)
+        )
         is_old = before is not None and was == beyond and traces.read_at - before.read_at > LAG_MS
         reason = Reason.ACCOUNT_UNSETTLED
         if is_old:
