@@ -16,7 +16,7 @@ Whoever notices something writes the record in the batch of what it did; the off
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -29,18 +29,21 @@ from shared.stores.ports import Document, Write
 AT_ONCE = frozenset({"audit", "all_clear", "digest", "summary"})
 """Kinds that are told at once although nothing is wrong."""
 WAITS_FOR_NOBODY: Mapping[str, Any] = {"waiting_for": None, "loud_for": None, "digest_for": None}
+LATEST_AT = 253_370_764_800_000
+"""The year 9999: no calendar of ours knows a later time."""
 POSITIONS = frozenset({"entry_filled", "position_closed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRecord:
-    """What is stored of an alert, read."""
+    """What is stored of an alert, read; `changes` is what became of it and is not stored yet."""
 
     document: Document
     alert: Alert
     times: int
     last_at: int
     picture: bytes | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_critical(self) -> bool:
@@ -61,7 +64,18 @@ class AlertRecord:
     def with_changes(self, **changes: Any) -> "AlertRecord":
         """The same with what became of it."""
         document = replace(self.document, data={**self.document.data, **changes})
-        return replace(self, document=document)
+        return replace(self, document=document, changes={**self.changes, **changes})
+
+    def as_stored(self, document: Document) -> "AlertRecord":
+        """The same, stored like this."""
+        return replace(self, document=document, changes={})
+
+    def over(self, newer: Document) -> "AlertRecord":
+        """The same changes over what another wrote meanwhile, whose own stay."""
+        kept = {name: value for name, value in self.changes.items() if not newer.data.get(name)}
+        if newer.data.get("sent_at"):
+            kept = {name: value for name, value in kept.items() if not name.startswith("dead_")}
+        return self.as_stored(newer).with_changes(**kept)
 
 
 def is_for_the_digest(alert: Alert, settings: Settings) -> bool:
@@ -75,6 +89,15 @@ def is_for_the_digest(alert: Alert, settings: Settings) -> bool:
     if alert.level is not Level.INFO or alert.kind in AT_ONCE:
         return False
     return alert.kind not in POSITIONS or not settings.telling.positions_at_once
+
+
+def is_instant(at: int) -> bool:
+    """Whether a calendar knows this time, ms UTC.
+
+    >>> is_instant(1_893_456_000_000), is_instant(1_893_456_000_000_000)
+    (True, False)
+    """
+    return 0 <= at < LATEST_AT
 
 
 def record_write(
@@ -109,6 +132,8 @@ def read_record(document: Document) -> AlertRecord:
     """
     data = document.data
     alert = msgspec.convert(data["alert"], Alert)
+    if not is_instant(alert.at):
+        raise ValueError("its time is none")
     shown = [name for name in data.get("shown") or () if name in alert.fields]
     picture = data.get("picture")
     return AlertRecord(
