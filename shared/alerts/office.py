@@ -30,7 +30,7 @@ from shared.alerts.records import (
 )
 from shared.alerts.storms import OfficeMemory, Parcel, is_quiet_due, parcels, read_memory
 from shared.core.clock import Clock
-from shared.core.errors import AlreadyExists, BotError, Conflict, LeaseLost
+from shared.core.errors import AlreadyExists, BotError, LeaseLost
 from shared.core.logs import log
 from shared.core.settings import Settings
 from shared.core.types import Alert, Level
@@ -141,15 +141,13 @@ class Office:
     def count_up(self, alert: Alert) -> None:
         """Note that an alert was noticed once more: later than it was stored or counted last, so
         that what a topic brings again, or for the first time after a tick has stored it, counts
-        once. Where another writes at the same time that is not counted: the number says *at least
-        so often*.
+        once. Where another writes at the same time, or the store refuses, that is not counted: the
+        number says *at least so often*.
         """
-        stored = self._at.documents.get(f"alerts/{alert.key}")
-        if stored is None:
-            return
         # One that is damaged is told as such by the next delivery.
-        with suppress(Conflict, TypeError, ValueError, AttributeError):
-            if stored.data.get("last_at", alert.at) >= alert.at:
+        with suppress(BotError, TypeError, ValueError, AttributeError):
+            stored = self._at.documents.get(f"alerts/{alert.key}")
+            if stored is None or stored.data.get("last_at", alert.at) >= alert.at:
                 return
             times = int(stored.data.get("times", 1)) + 1
             data = {**stored.data, "times": times, "last_at": alert.at}

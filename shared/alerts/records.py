@@ -21,7 +21,9 @@ from typing import Any
 
 import msgspec
 
+from shared.alerts.embeds import shorten_text
 from shared.core.logs import log
+from shared.core.masking import mask_secrets
 from shared.core.settings import Settings
 from shared.core.types import Alert, Level
 from shared.stores.ports import Document, Write
@@ -31,6 +33,8 @@ AT_ONCE = frozenset({"audit", "all_clear", "digest", "summary"})
 WAITS_FOR_NOBODY: Mapping[str, Any] = {"waiting_for": None, "loud_for": None, "digest_for": None}
 LATEST_AT = 253_370_764_800_000
 """The year 9999: no calendar of ours knows a later time."""
+MOST_TEXT, MOST_FIELDS = 1_024, 25
+"""So much of a text, and so many fields, a channel shows at the most."""
 POSITIONS = frozenset({"entry_filled", "position_closed"})
 
 
@@ -109,6 +113,7 @@ def record_write(
     >>> record_write(alert, bot="default").data["waiting_for"]
     'default'
     """
+    alert = _fitting(alert)
     data = {
         "bot": bot,
         "waiting_for": None if for_digest else bot,
@@ -122,6 +127,25 @@ def record_write(
     if picture is not None:
         data["picture"] = base64.b64encode(picture).decode()
     return Write(kind="put", path=f"alerts/{alert.key}", data=data)
+
+
+def _fitting(alert: Alert) -> Alert:
+    """The alert as a store can keep it and note of it what became of it: no longer than what a
+    channel shows. A text is masked before it is cut, or half a secret would stay.
+    """
+    fields = list(alert.fields.items())
+    texts = [alert.title, *(text for field in fields for text in field)]
+    if max(map(len, texts)) <= MOST_TEXT and len(fields) <= MOST_FIELDS:
+        return alert
+    return replace(
+        alert,
+        title=_cut(alert.title),
+        fields={_cut(name): _cut(text) for name, text in fields[:MOST_FIELDS]},
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_TEXT else shorten_text(mask_secrets(text), MOST_TEXT)
 
 
 def read_record(document: Document) -> AlertRecord:
