@@ -196,6 +196,15 @@ class DiscordSink:
     def __repr__(self) -> str:
         return f"DiscordSink({', '.join(level.value for level in self._webhooks)})"
 
+    @property
+    def loudest(self) -> tuple[Level, ...]:
+        """Of each webhook the loudest level that goes to it."""
+        found: dict[str, Level] = {}
+        for level in Level:
+            if level in self._webhooks:
+                found.setdefault(self._webhooks[level], level)
+        return tuple(found.values())
+
     def send(self, alerts: Sequence[Alert], *, deadline_ms: int) -> frozenset[str]:
         """Deliver what can be delivered by `deadline_ms` (monotonic), the critical first; the keys
         of those that were.
@@ -509,8 +518,9 @@ def _message_id(response: Any) -> str:
     except (requests.RequestException, OSError, NoTimeLeft, HTTPError):
         return ""
     found = told.get("id")
-    is_id = isinstance(found, str) and found.isascii() and found.isdecimal()
-    return str(found) if is_id and len(found) <= _LONGEST_ID else ""
+    if not isinstance(found, str) or len(found) > _LONGEST_ID:
+        return ""
+    return found if found.isascii() and found.isdecimal() else ""
 
 
 def _body(response: Any) -> bytes:

@@ -303,6 +303,10 @@ class _Round:
             now_ms=self._at.clock.now_ms(),
             settings=self._at.settings,
         )
+        now_ms = self._at.clock.now_ms()
+        if any(parcel.shown[0].level is not Level.CRITICAL for parcel in due):
+            # Also where it is not taken: a storm must not read itself again at every push.
+            self._memory = replace(self._memory, quiet_told_at=now_ms)
         closed: set[Level] = set()
         for parcel in due:
             if parcel.shown[0].level in closed:
@@ -346,8 +350,6 @@ class _Round:
             if alert.key in done.told:
                 message = done.messages.get(alert.key, "")
                 self._memory = self._memory.after_telling(alert, message, at=now_ms)
-                if alert.level is not Level.CRITICAL:
-                    self._memory = replace(self._memory, quiet_told_at=now_ms)
         self._store(noted, left)
 
     def _store(self, noted: Sequence[AlertRecord], left: dict[str, AlertRecord]) -> None:

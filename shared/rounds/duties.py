@@ -10,12 +10,12 @@ from shared.alerts.records import WAITS_FOR_NOBODY, record_write
 from shared.alerts.wording import alert_key
 from shared.core.calendar import jst_day
 from shared.core.clock import Clock
-from shared.core.errors import AlreadyExists, BadBundle, BotError, Unavailable
+from shared.core.errors import AlreadyExists, BadBundle, BotError
 from shared.core.logs import log
 from shared.core.settings import Settings
 from shared.core.types import Alert
 from shared.model.registry import BundleRegistry
-from shared.rounds.day import digest_window
+from shared.rounds.day import MOST_ALERTS, digest_window
 from shared.rounds.digest import KIND, day_digest
 from shared.rounds.watch import WatchPorts, look_around
 from shared.stores.ports import Bucket, DocumentStore, Write
@@ -73,10 +73,10 @@ def do_watch(place: RoundsPlace) -> dict[str, Any]:
 
 
 def _tell(place: RoundsPlace, alerts: Sequence[Alert]) -> None:
-    """By the office; without the store where that is down."""
+    """By the office; without the store where that is down or broken."""
     try:
         place.office.tell(alerts, seconds=TELL_SECONDS)
-    except Unavailable:
+    except BotError:
         told = place.office.tell_directly(alerts, seconds=TELL_SECONDS)
         if any(alert.key not in told for alert in alerts):
             raise
@@ -104,22 +104,20 @@ def do_digest(place: RoundsPlace) -> dict[str, Any]:
         return {"is_due": False}
     digest = day_digest(bot, place.bucket, settings, now_ms=now_ms)
     told = record_write(digest.alert, bot=settings.id, picture=digest.picture)
+    marks = _marks(documents, settings.id, set(digest.tells), now_ms=now_ms)
     try:
-        documents.commit(
-            [
-                Write(kind="create", path=path, data=told.data),
-                *_marks(documents, settings.id, set(digest.tells), now_ms=now_ms),
-            ]
-        )
+        documents.commit([Write(kind="create", path=path, data=told.data), *marks[:MOST_MARKED]])
     except AlreadyExists:
         return {"is_due": False}
+    for start in range(MOST_MARKED, len(marks), MOST_MARKED):
+        documents.commit(marks[start : start + MOST_MARKED])
     place.office.deliver_due(seconds=TELL_SECONDS)
     return {"is_due": True, "key": digest.alert.key, "title": digest.alert.title}
 
 
 def _marks(documents: DocumentStore, bot: str, paths: set[str], *, now_ms: int) -> list[Write]:
-    """That alerts were told by the digest, in the batch in which it is stored."""
-    waiting = documents.query("alerts", field="digest_for", value=bot, limit=MOST_MARKED)
+    """That alerts were told by the digest; as many as fit are stored in one batch with it."""
+    waiting = documents.query("alerts", field="digest_for", value=bot, limit=MOST_ALERTS)
     told = {**WAITS_FOR_NOBODY, "sent_at": now_ms, "told_by": KIND}
     return [
         Write(kind="put", path=one.path, data={**one.data, **told})

@@ -143,10 +143,10 @@ def _delete(name: str) -> Any:
 
 def test_a_storm_of_long_alerts_is_noted_although_no_batch_could_bear_it(place: Place) -> None:
     office = place.office()
-    long = {"why": "x" * 40_000}
-    for number in range(300):
-        office.keep(alert(f"w{number}", WARNING, fields=long))
-    assert office.deliver_due(seconds=20.0).told == 300
+    for number in range(250):
+        write = record_write(alert(f"w{number}", WARNING), bot="default")
+        place.documents.create(write.path, {**(write.data or {}), "more": "x" * 40_000})
+    assert office.deliver_due(seconds=20.0).told == 250
     assert place.waiting() == []
     assert len(place.discord.posted) == 1
 
@@ -228,3 +228,16 @@ def test_a_clock_that_jumps_back_an_hour_lets_nothing_wait_and_repeats_nothing(
     assert stored is not None
     assert not leases.is_held(stored.data["lease"]["expires_at"], now_ms=AT)
     assert {Level.CRITICAL, Level.WARNING} <= set(Level)
+
+
+@pytest.mark.parametrize("mode", ["banned", "down"])
+def test_a_storm_while_discord_takes_nothing_costs_no_square_of_it(place: Place, mode: str) -> None:
+    place.discord.mode, storm = mode, 200
+    for number in range(storm):
+        place.later(100)
+        place.tell(alert(f"w{number}", WARNING, at=place.clock.now_ms()))
+    assert place.documents.reads < 10 * storm
+    place.discord.mode = "up"
+    place.later(3_700_000)
+    assert place.deliver().told == storm
+    assert place.waiting() == []

@@ -162,6 +162,15 @@ def test_a_digest_is_told_once_with_its_picture_and_what_waited_for_it(bot: Bot)
     assert do_digest(bot.place())["is_due"], "the next day has its own"
 
 
+def test_what_is_more_than_a_batch_is_told_by_one_digest_and_not_by_the_next(bot: Bot) -> None:
+    for number in range(700):
+        bot.alert(f"info-{number:03d}")
+    bot.alert("a-later-one", at=END + 1)
+    assert do_digest(bot.place())["is_due"]
+    waiting = bot.documents.query("alerts", field="digest_for", value="default", limit=1_000)
+    assert [one.path for one in waiting] == ["alerts/default:a-later-one"]
+
+
 def test_of_a_bot_that_never_ticked_nothing_is_told(discord: LoopbackDiscord) -> None:
     bot = Bot(discord)
     bot.documents = MemoryDocuments()
