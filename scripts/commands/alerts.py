@@ -11,7 +11,6 @@ import click
 from functions import wiring
 from scripts.operation.bot import Here, open_bot
 from scripts.output.console import emit, json_option
-from shared.alerts.discord import DiscordSink
 from shared.alerts.patience import StoredPatience
 from shared.alerts.records import is_instant
 from shared.core.calendar import DAY_MS, jst_text
@@ -80,7 +79,7 @@ def _channels(here: Here) -> dict[str, tuple[Any, Level]]:
     first = wiring.channel_for(here.settings, here.environ, patience=patience)
     second = wiring.second_for(here.environ)
     found: dict[str, tuple[Any, Level]] = {}
-    if isinstance(first, DiscordSink):
+    if first.name != "log":
         found[first.name] = first, Level.CRITICAL
         others = [level for level in first.loudest if level is not Level.CRITICAL]
         found |= {f"{first.name} ({level.value})": (first, level) for level in others}

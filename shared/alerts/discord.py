@@ -86,6 +86,7 @@ class LogSink:
     """Alerts as log lines."""
 
     name = "log"
+    loudest: tuple[Level, ...] = (Level.CRITICAL,)
 
     def __init__(self, write: LogWriter = log) -> None:
         """Write lines by `write`."""

@@ -49,7 +49,7 @@ def headline(alerts: Sequence[Alert]) -> str:
     >>> headline([halt])
     'crypto-bot: Trading is halted.'
     """
-    first = " ".join(_shown(alerts[0].title).split())
+    first = " ".join(_plain_text(alerts[0].title).split())
     if len(alerts) == 1:
         return say("alerts.second.one", title=first)
     return say("alerts.second.many", title=first, more=len(alerts) - 1)
@@ -61,11 +61,11 @@ def body_text(alerts: Sequence[Alert]) -> str:
     """
     lines: list[str] = []
     for number, alert in enumerate(alerts[:_MOST_NAMED]):
-        title = _shown(alert.title)
+        title = _plain_text(alert.title)
         lines.append(f"[{alert.level.value}] {title}  ({jst_and_utc(alert.at)})")
         shown = _MOST_FIELDS if number < _MOST_FIELDS else 0
         lines += [
-            f"    {_shown(name)}: {_shown(text, _LONGEST_TEXT)}"
+            f"    {_plain_text(name)}: {_plain_text(text, _LONGEST_TEXT)}"
             for name, text in list(alert.fields.items())[:shown]
         ]
     if len(alerts) > _MOST_NAMED:
@@ -73,7 +73,7 @@ def body_text(alerts: Sequence[Alert]) -> str:
     return mask_secrets("\n".join([*lines, "", say("alerts.value.list_them")]))
 
 
-def _shown(text: str, most: int = _LONGEST_TITLE) -> str:
+def _plain_text(text: str, most: int = _LONGEST_TITLE) -> str:
     """The beginning of a text, without secrets, and without what neither a mail nor a command can
     carry.
     """
@@ -97,8 +97,8 @@ class CriticalLine:
             severity="CRITICAL",
             count=len(alerts),
             headline=headline(alerts),
-            titles=[_shown(alert.title) for alert in alerts[:_MOST_NAMED]],
-            keys=[_shown(alert.key) for alert in alerts[:_MOST_NAMED]],
+            titles=[_plain_text(alert.title) for alert in alerts[:_MOST_NAMED]],
+            keys=[_plain_text(alert.key) for alert in alerts[:_MOST_NAMED]],
         )
         return True
 

@@ -95,7 +95,12 @@ def call_end() -> float:
 
 
 def wait_seconds() -> float:
-    """How long this thread may wait for a socket now. Raises `NoTimeLeft`."""
+    """How long this thread may wait for a socket now. Raises `NoTimeLeft`.
+
+    >>> with ending(until=time.monotonic() + 60.0, silence_seconds=5.0):
+    ...     wait_seconds()
+    5.0
+    """
     left = _THREAD.call.until - time.monotonic()
     if left < _LEAST_SECONDS:
         raise NoTimeLeft

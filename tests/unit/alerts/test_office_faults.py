@@ -23,6 +23,7 @@ class Talking:
     """A channel that takes everything, and lets something happen while it does."""
 
     name = "talking"
+    loudest = (Level.CRITICAL,)
 
     def __init__(self, meanwhile: Callable[[], Any] = lambda: None) -> None:
         self.told: list[str] = []
