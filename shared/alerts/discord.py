@@ -319,6 +319,8 @@ class DiscordSink:
         except Unavailable as error:
             raise _NotTaken(str(error)) from None
         end, found = _message_end(answer.status), f"Discord answered {answer.status}"
+        if answer.is_ban and letter.edits and answer.status == _TOO_MANY:
+            return _End.REFUSED, found  # changes have a limit of their own: a message will say
         if answer.is_ban:
             raise _NotTaken(f"{found} and shut us out", answer=answer, is_final=True)
         if end is None:

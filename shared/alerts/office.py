@@ -15,7 +15,7 @@ first one did; while the first one shuts us out it names what waits besides.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -59,7 +59,7 @@ class OfficeResult:
         is_busy: Another office was at work, and nothing was done here.
         told: How many alerts reached the first channel.
         waiting: How many wait on, of what was looked at.
-        loud: How many of these are critical.
+        loud: How many of these are critical, or may be: who wrote them was another version.
         dead: How many no channel will ever take.
         is_banned: The first channel shuts us out.
     """
@@ -236,7 +236,7 @@ class _Round:
         self._at, self._lease, self._until, self._quiet = at, lease, until, quiet
         self._memory: OfficeMemory = read_memory(lease.data)
         self._told, self._dead, self._wait_seconds = 0, 0, 0.0
-        self._is_beaten = False
+        self._is_beaten, self._foreign = False, 0
 
     def run(self) -> OfficeResult:
         """Tell what is due, note it, give the lease back."""
@@ -254,7 +254,7 @@ class _Round:
         return OfficeResult(
             told=self._told,
             waiting=len(left),
-            loud=sum(one.is_critical for one in left),
+            loud=sum(one.is_critical for one in left) + self._foreign,
             dead=self._dead,
             is_banned=self._is_shut_out,
         )
@@ -285,6 +285,7 @@ class _Round:
 
     def _records(self, found: Sequence[Document]) -> list[AlertRecord]:
         records, damaged = read_records(found)
+        self._foreign = sum(not isinstance(one.data, Mapping) for one in damaged)
         why = "there is no alert in this document"
         self._commit(dead_writes(damaged, at=self._at.clock.now_ms(), why=why))
         return records

@@ -126,3 +126,15 @@ def test_a_change_that_is_refused_becomes_a_message_of_its_own(discord: Loopback
     assert discord.keys == ["default:w:1", "default:w:2"]
     assert place.record("w:2")["told_by"] == "discord"
     assert place.waiting() == []
+
+
+def test_a_limit_of_changes_is_no_ban_of_the_webhook(discord: LoopbackDiscord) -> None:
+    """Discord answers 429 to changes of what is older than an hour, and says no wait."""
+    place = Place(discord, Second())
+    place.tell(alert("w:1", WARNING, thread="default:w"))
+    discord._change = lambda *_: (429, {"code": 30046})  # type: ignore[method-assign]
+    place.later(3_600_000)
+    at = place.clock.now_ms()
+    done = place.tell(alert("w:2", WARNING, at=at, thread="default:w"), alert("c", at=at))
+    assert (done.told, done.is_banned) == (2, False)
+    assert discord.keys == ["default:w:1", "default:c", "default:w:2"]

@@ -13,6 +13,7 @@ from shared.alerts.ports import Delivered
 from shared.alerts.records import record_write
 from shared.core.types import Alert, Level
 from shared.stores import lease as leases
+from shared.stores.ports import Document
 from tests.support.discord import LoopbackDiscord, loopback_discord
 from tests.support.fixed_clock import FixedClock
 from tests.unit.alerts.test_discord import no_proxy  # noqa: F401 - a fixture
@@ -242,3 +243,19 @@ def test_a_storm_while_discord_takes_nothing_costs_no_square_of_it(place: Place,
     place.later(3_700_000)
     assert place.deliver().told == storm
     assert place.waiting() == []
+
+
+def test_a_document_of_another_version_is_asked_for_once_a_delivery(place: Place) -> None:
+    """Nothing of it can be noted: it waits for the version that wrote it."""
+    foreign = Document(path="alerts/x", data="of the layout 9", version="1")  # type: ignore[arg-type]
+    query, asked = place.documents.query, []
+
+    def ask(*args: Any, **more: Any) -> list[Document]:
+        asked.append(more)
+        return [*query(*args, **more), foreign][: more["limit"]]
+
+    place.documents.query = ask  # type: ignore[method-assign]
+    began = time.monotonic()
+    assert place.tell(alert("a")).told == 1
+    assert time.monotonic() - began < 2.0
+    assert len(asked) <= 4
