@@ -99,6 +99,7 @@ def _keep_dead(ports: AlertPorts, error: UnreadablePush) -> VerbResult:
     log("alerts.unreadable", severity="ERROR", message_id=error.message, why=why)
     at, bot = ports.clock.now_ms(), ports.settings.id
     data = {"bot": bot, "message": error.message, "last_at": at, "dead_at": at, "dead_why": why}
+    data["digest_for"] = bot
     path = f"alerts/{alert_key(bot, 'unreadable', error.message or at)}"
     ports.documents.commit([Write(kind="put", path=path, data=data)])
     return VerbResult(body={"status": "dead", "why": why})

@@ -91,6 +91,8 @@ def _note_over(
 
 def _write_of(one: AlertRecord, is_finished: Callable[[AlertRecord], bool]) -> Write:
     data = {**one.document.data, **(WAITS_FOR_NOBODY if is_finished(one) else {})}
+    if data.get("dead_at") and not data.get("sent_at"):  # until a digest has told that
+        data["digest_for"] = data.get("bot")
     return Write(kind="replace", path=one.document.path, data=data, version=one.document.version)
 
 

@@ -4,7 +4,8 @@
     thread                 what lasts: the alerts of one condition share it
     waiting_for            the bot, until a channel took it; None where the day's digest tells it
     loud_for               the same, where it is critical
-    digest_for             the bot, until a digest told it; None where it is told at once
+    digest_for             the bot, until a digest told it, or told that it is dead; None where it
+                           is told at once
     times, last_at         how often it was noticed, and when last
     sent_at, told_by       when it was told, and by what: discord, log, a summary, a digest
     second_at              when the second channel named it
@@ -193,9 +194,13 @@ def dead_writes(documents: Sequence[Document], *, at: int, why: str) -> list[Wri
     """That nothing will ever take these. One that is no mapping stays as it is: nothing of it could
     be kept.
     """
-    gone = {"dead_at": at, "dead_why": why}
+    gone = {**WAITS_FOR_NOBODY, "dead_at": at, "dead_why": why}
     return [
-        Write(kind="put", path=document.path, data={**document.data, **WAITS_FOR_NOBODY, **gone})
+        Write(
+            kind="put",
+            path=document.path,
+            data={**document.data, **gone, "digest_for": document.data.get("bot")},
+        )
         for document in documents
         if isinstance(document.data, Mapping)
     ]

@@ -104,7 +104,8 @@ def do_digest(place: RoundsPlace) -> dict[str, Any]:
         return {"is_due": False}
     digest = day_digest(bot, place.bucket, settings, now_ms=now_ms)
     told = record_write(digest.alert, bot=settings.id, picture=digest.picture)
-    marks = _marks(documents, settings.id, set(digest.tells), now_ms=now_ms)
+    named = {*digest.tells, *digest.buries, *digest.damaged}
+    marks = _marks(documents, settings.id, named, now_ms=now_ms)
     try:
         documents.commit([Write(kind="create", path=path, data=told.data), *marks[:MOST_MARKED]])
     except AlreadyExists:

@@ -259,3 +259,18 @@ def test_a_document_of_another_version_is_asked_for_once_a_delivery(place: Place
     assert place.tell(alert("a")).told == 1
     assert time.monotonic() - began < 2.0
     assert len(asked) <= 4
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+def test_a_dead_letter_waits_for_the_digest_whenever_the_second_channel_named_it(
+    place: Place, *, is_up: bool
+) -> None:
+    place.discord.refuses = lambda body: "no"
+    place.second.is_up = is_up
+    place.tell(alert("a"))
+    place.second.is_up = True
+    place.later(6 * MINUTE)
+    place.deliver()
+    assert place.second.told == [["default:a"]]
+    assert place.waiting() == []
+    assert place.record("a")["digest_for"] == "default"
