@@ -131,22 +131,17 @@ def record_write(
 
 
 def _fitting(alert: Alert) -> Alert:
-    """The alert as a store can keep it and note of it what became of it: no longer than what a
-    channel shows. A text is masked before it is cut, or half a secret would stay.
+    """The alert as a store may keep it and can note of it what became of it: without secrets, no
+    longer than what a channel shows. Masked before it is cut, or half a secret would stay.
     """
-    fields = list(alert.fields.items())
-    texts = [alert.title, *(text for field in fields for text in field)]
-    if max(map(len, texts)) <= MOST_TEXT and len(fields) <= MOST_FIELDS:
-        return alert
-    return replace(
-        alert,
-        title=_cut(alert.title),
-        fields={_cut(name): _cut(text) for name, text in fields[:MOST_FIELDS]},
-    )
+    fields = list(alert.fields.items())[:MOST_FIELDS]
+    shown = {_fitting_text(name): _fitting_text(text) for name, text in fields}
+    return replace(alert, title=_fitting_text(alert.title), fields=shown)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= MOST_TEXT else shorten_text(mask_secrets(text), MOST_TEXT)
+def _fitting_text(text: str) -> str:
+    text = mask_secrets(text)
+    return text if len(text) <= MOST_TEXT else shorten_text(text, MOST_TEXT)
 
 
 def read_record(document: Document) -> AlertRecord:

@@ -99,3 +99,13 @@ def test_a_long_alert_is_kept_as_far_as_a_channel_shows_it_without_half_a_secret
         cut += "***" in stored
     assert cut >= 15
     assert record_write(ALERT, bot=SETTINGS.id).data["alert"]["title"] == ALERT.title  # type: ignore[index]
+
+
+def test_no_secret_is_stored_with_an_alert() -> None:
+    register_secrets("planted-secret-4802")
+    told = "asked https://discord.com/api/webhooks/123456/abcdef with planted-secret-4802"
+    odd = replace(ALERT, title=told, fields={told: told})
+    stored = json.dumps(dict(record_write(odd, bot=SETTINGS.id).data or {}))
+    assert stored.count("***") >= 6
+    assert "abcdef" not in stored
+    assert "planted" not in stored
