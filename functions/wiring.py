@@ -267,7 +267,8 @@ def outlet_for(
     from shared.alerts.pubsub import PubSubSink
 
     topic = PubSubSink(settings.alerts, settings, emulator=environ.get("PUBSUB_EMULATOR_HOST", ""))
-    return TopicOutlet(topic, office if _webhooks(environ)[Level.CRITICAL] else None)
+    is_heard = _webhooks(environ)[Level.CRITICAL] or second_for(environ) is not None
+    return TopicOutlet(topic, office if is_heard else None)
 
 
 def _webhooks(environ: Mapping[str, str]) -> Mapping[Level, str]:

@@ -14,9 +14,11 @@ from typing import Any
 import msgspec
 
 from functions.http import parse_fields
-from shared.core.errors import BadRequest
+from shared.alerts.records import is_instant
+from shared.core.errors import BadData, BadRequest
 from shared.core.settings.kinds import Text
 from shared.core.types import Alert
+from shared.stores.documents import check_path
 
 LONGEST_KEY = 1_000
 EVENTS = ("alert", "flush", "digest", "watch", "budget")
@@ -76,6 +78,18 @@ def event_of(told: Mapping[str, Any]) -> AlertEvent:
     return AlertEvent(name=name)
 
 
+def _check_alert(alert: Alert, message: str) -> None:
+    if not is_instant(alert.at):
+        raise UnreadablePush("its alert is of a time that no calendar knows", message=message)
+    try:
+        check_path(f"alerts/{alert.key}")
+        good = len(alert.key) <= LONGEST_KEY and len(alert.thread) <= LONGEST_KEY
+    except BadData:
+        good = False
+    if not good or "/" in alert.key:
+        raise UnreadablePush("its alert has no key that can be stored", message=message)
+
+
 def _read_push(message: Any) -> AlertEvent:
     if not isinstance(message, Mapping):
         raise UnreadablePush("the message is no object", message="")
@@ -95,6 +109,5 @@ def _read_push(message: Any) -> AlertEvent:
             alert = msgspec.json.decode(data, type=Alert)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise UnreadablePush(f"it holds no alert ({error})", message=id_) from error
-        if not alert.key or "/" in alert.key or len(alert.key) > LONGEST_KEY:
-            raise UnreadablePush("its alert has no key that can be stored", message=id_)
+        _check_alert(alert, id_)
     return AlertEvent(name=name, id=id_, alert=alert, attributes=attributes, data=data)

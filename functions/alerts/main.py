@@ -30,9 +30,10 @@ from functions.alerts.events import AlertEvent, UnreadablePush, event_of
 from functions.http import body_of, check_known_names, query_of
 from functions.shell import Shell, VerbResult
 from shared.alerts.office import Office, OfficeResult
+from shared.alerts.wording import alert_key
 from shared.core.clock import Clock
 from shared.core.deadline import Deadline, bind_deadline
-from shared.core.errors import BadData, BotError, StoreBroken, Unavailable
+from shared.core.errors import BadData, BotError
 from shared.core.logs import log
 from shared.core.masking import mask_secrets
 from shared.core.settings import Settings
@@ -98,7 +99,8 @@ def _keep_dead(ports: AlertPorts, error: UnreadablePush) -> VerbResult:
     log("alerts.unreadable", severity="ERROR", message_id=error.message, why=why)
     at, bot = ports.clock.now_ms(), ports.settings.id
     data = {"bot": bot, "message": error.message, "last_at": at, "dead_at": at, "dead_why": why}
-    path = f"alerts/{bot}:unreadable:{error.message or at}"
+    data["digest_for"] = bot
+    path = f"alerts/{alert_key(bot, 'unreadable', error.message or at)}"
     ports.documents.commit([Write(kind="put", path=path, data=data)])
     return VerbResult(body={"status": "dead", "why": why})
 
@@ -107,20 +109,24 @@ def _tell(ports: AlertPorts, event: AlertEvent, deadline: Deadline) -> dict[str,
     alert = event.alert
     if alert is None:
         raise AssertionError("an event of this name brings an alert")
-    return _keep_and_deliver(ports, alert, deadline)
+    return _keep_and_deliver(ports, alert, deadline, message=event.id)
 
 
-def _keep_and_deliver(ports: AlertPorts, alert: Alert, deadline: Deadline) -> dict[str, Any]:
+def _keep_and_deliver(
+    ports: AlertPorts, alert: Alert, deadline: Deadline, *, message: str
+) -> dict[str, Any]:
     office, only = ports.office, Level.CRITICAL if alert.level is Level.CRITICAL else None
     try:
         is_new = office.keep(alert)
-    except (Unavailable, StoreBroken):
+    except BotError as error:
         if only is not None:
             office.tell_directly([alert], seconds=deadline.seconds_left / 2)
+        if isinstance(error, BadData):  # no store will ever keep it
+            raise UnreadablePush(str(error), message=message) from error
         raise
     try:
         told = office.deliver_due(seconds=deadline.seconds_left - 1.0, only=only)
-    except Unavailable as error:  # it is stored: the next delivery finds it
+    except BotError as error:  # it is stored: the next delivery finds it
         return {"status": "kept", "is_new": is_new, "why": str(error)}
     return {"status": "kept", "is_new": is_new, **_counts(told)}
 
@@ -157,7 +163,7 @@ def _budget(ports: AlertPorts, event: AlertEvent, deadline: Deadline) -> dict[st
     if notice is None or alert is None:
         return {"status": "below"}
     remember_budget(ports.rounds().bucket, notice)
-    return _keep_and_deliver(ports, alert, deadline)
+    return _keep_and_deliver(ports, alert, deadline, message=event.id)
 
 
 _VERBS = {

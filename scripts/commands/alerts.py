@@ -12,6 +12,7 @@ from functions import wiring
 from scripts.operation.bot import Here, open_bot
 from scripts.output.console import emit, json_option
 from shared.alerts.patience import StoredPatience
+from shared.alerts.records import is_instant
 from shared.core.calendar import DAY_MS, jst_text
 from shared.core.errors import UserError
 from shared.core.sentences import say
@@ -51,7 +52,10 @@ def test(*, send_only: bool, as_json: bool) -> None:
     with open_bot() as here:
         channels = _channels(here)
         codes = {name: f"{secrets.randbelow(10**6):06d}" for name in channels}
-        sent = {name: _send(here, channel, codes[name]) for name, channel in channels.items()}
+        sent = {
+            name: _send(here, channel, codes[name], level)
+            for name, (channel, level) in channels.items()
+        }
     passed: dict[str, bool] = {}
     for name, is_sent in sent.items():
         if not is_sent:
@@ -69,14 +73,18 @@ def test(*, send_only: bool, as_json: bool) -> None:
     raise SystemExit(0 if all(passed.values()) else 1)
 
 
-def _channels(here: Here) -> dict[str, Any]:
-    """Every way to a person that is set up, by its name."""
+def _channels(here: Here) -> dict[str, tuple[Any, Level]]:
+    """Every way to a person that is set up, by its name, and a level that goes over it."""
     patience = StoredPatience(here.bot.documents, here.clock)
     first = wiring.channel_for(here.settings, here.environ, patience=patience)
     second = wiring.second_for(here.environ)
-    found: dict[str, Any] = {} if first.name == "log" else {first.name: first}
+    found: dict[str, tuple[Any, Level]] = {}
+    if first.name != "log":
+        found[first.name] = first, Level.CRITICAL
+        others = [level for level in first.loudest if level is not Level.CRITICAL]
+        found |= {f"{first.name} ({level.value})": (first, level) for level in others}
     if second is not None:
-        found[second.name] = second
+        found[second.name] = second, Level.CRITICAL
     if not found:
         raise UserError(
             "no channel is set up: alerts go to the log alone",
@@ -85,11 +93,11 @@ def _channels(here: Here) -> dict[str, Any]:
     return found
 
 
-def _send(here: Here, channel: Any, code: str) -> bool:
+def _send(here: Here, channel: Any, code: str, level: Level) -> bool:
     now_ms = here.clock.now_ms()
     alert = Alert(
-        key=f"{here.settings.id}:test:{now_ms}",
-        level=Level.CRITICAL,
+        key=f"{here.settings.id}:test:{level.value}:{now_ms}",
+        level=level,
         kind="test",
         title=say("alerts.title.test", code=code),
         at=now_ms,
@@ -122,11 +130,12 @@ def _is_ours(data: Any, bot: str) -> bool:
 def _row(data: Mapping[str, Any]) -> dict[str, Any]:
     told = data.get("alert")
     alert: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+    at, level = alert.get("at", data.get("last_at")), alert.get("level")
     return {
         "key": alert.get("key"),
-        "at": alert.get("at", data.get("last_at")),
+        "at": at if type(at) is int and is_instant(at) else None,
         "last_at": data.get("last_at"),
-        "level": alert.get("level"),
+        "level": level if isinstance(level, str) else None,
         "kind": alert.get("kind"),
         "title": alert.get("title") or data.get("dead_why"),
         "times": data.get("times", 1),
@@ -160,6 +169,6 @@ def _lines(rows: Sequence[Mapping[str, Any]], period: str) -> list[str]:
         if row["second_at"] and row["status"] != "told":
             by = say("alerts.list.second", by=by)
         often = "" if row["times"] == 1 else say("alerts.list.often", times=row["times"])
-        at = jst_text(row["at"]) if isinstance(row["at"], int) else "-"
+        at = "-" if row["at"] is None else jst_text(row["at"])
         lines.append(f"{at}  {row['level'] or '-':<8}  {row['title']}{often}  [{by}]")
     return lines

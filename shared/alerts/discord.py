@@ -32,10 +32,15 @@ _SEVERITY: Mapping[Level, Severity] = {
 _TOO_MANY = 429
 _FORBIDDEN = 403
 _GONE = frozenset({401, 404, 410})
+_LATER = frozenset({_TOO_MANY, 408, 425})
+_OF_THE_WAY = frozenset({407, *range(300, 400)})
+"""What a proxy or another server answers in Discord's place: it says nothing about a message, and
+says the same when it is asked again at once."""
 _BACKOFF_SECONDS = 0.5
 _LEAST_SECONDS = 0.05
 _MOST_REMEMBERED = 1_000
 _MOST_BODY_BYTES = 4_096
+_LONGEST_ID = 20
 _MOST_MESSAGE_BYTES = 262_144
 _MOST_MESSAGES = 15
 """To one webhook in one delivery, below Discord's 30 a minute: what waits beyond that waits for the
@@ -81,6 +86,7 @@ class LogSink:
     """Alerts as log lines."""
 
     name = "log"
+    loudest: tuple[Level, ...] = (Level.CRITICAL,)
 
     def __init__(self, write: LogWriter = log) -> None:
         """Write lines by `write`."""
@@ -191,6 +197,15 @@ class DiscordSink:
     def __repr__(self) -> str:
         return f"DiscordSink({', '.join(level.value for level in self._webhooks)})"
 
+    @property
+    def loudest(self) -> tuple[Level, ...]:
+        """Of each webhook the loudest level that goes to it."""
+        found: dict[str, Level] = {}
+        for level in Level:
+            if level in self._webhooks:
+                found.setdefault(self._webhooks[level], level)
+        return tuple(found.values())
+
     def send(self, alerts: Sequence[Alert], *, deadline_ms: int) -> frozenset[str]:
         """Deliver what can be delivered by `deadline_ms` (monotonic), the critical first; the keys
         of those that were.
@@ -247,8 +262,9 @@ class DiscordSink:
         self, url: str, group: Sequence[Alert], body: Mapping[str, Any], delivery: "_Delivery"
     ) -> None:
         end, problem = self._deliver(url, delivery.letter(group, body), delivery)
-        if end is _End.GONE and (edited := delivery.edits.get(group[0].key)):
-            # Somebody removed the message: a new one takes its place.
+        edited = delivery.edits.get(group[0].key)
+        if edited and end in {_End.GONE, _End.REFUSED}:
+            # Somebody removed the message, or it may not be changed: a new one takes its place.
             delivery.edits = {
                 key: message for key, message in delivery.edits.items() if message != edited
             }
@@ -259,6 +275,8 @@ class DiscordSink:
             return
         if end in {_End.GONE, _End.LATER}:
             delivery.closed[url] = end, "its webhook is gone" if end is _End.GONE else problem
+        if end is _End.GONE:  # as good as a ban, but asked each time: its owner may have mended it
+            delivery.wait_seconds = max(delivery.wait_seconds, self._ban_seconds)
         if end is _End.SENT:
             self._remember(alert.key for alert in group)
             delivery.made |= {alert.key: problem for alert in group if problem}
@@ -301,10 +319,12 @@ class DiscordSink:
         except Unavailable as error:
             raise _NotTaken(str(error)) from None
         end, found = _message_end(answer.status), f"Discord answered {answer.status}"
+        if answer.is_ban and letter.edits and answer.status == _TOO_MANY:
+            return _End.REFUSED, found  # changes have a limit of their own: a message will say
         if answer.is_ban:
             raise _NotTaken(f"{found} and shut us out", answer=answer, is_final=True)
         if end is None:
-            raise _NotTaken(found, answer=answer)
+            raise _NotTaken(found, answer=answer, is_final=answer.status in _OF_THE_WAY)
         return end, answer.message if end is _End.SENT else found
 
     def _refuse_message(self, url: str, delivery: "_Delivery") -> tuple[_End, str] | None:
@@ -396,7 +416,7 @@ def _message_end(status: int) -> _End | None:
         return _End.SENT
     if status in _GONE:
         return _End.GONE
-    if status == _TOO_MANY or status >= 500:  # noqa: PLR2004 - HTTP's failures of the server
+    if status in _LATER | _OF_THE_WAY or status >= 500:  # noqa: PLR2004 - failures of the server
         return None
     return _End.REFUSED
 
@@ -501,7 +521,9 @@ def _message_id(response: Any) -> str:
     except (requests.RequestException, OSError, NoTimeLeft, HTTPError):
         return ""
     found = told.get("id")
-    return found if isinstance(found, str) and found.isdecimal() else ""
+    if not isinstance(found, str) or len(found) > _LONGEST_ID:
+        return ""
+    return found if found.isascii() and found.isdecimal() else ""
 
 
 def _body(response: Any) -> bytes:

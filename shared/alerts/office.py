@@ -15,13 +15,13 @@ first one did; while the first one shuts us out it names what waits besides.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from shared.alerts.notes import MOST_WRITES, note_changes
 from shared.alerts.ports import Channel, Delivered, SecondChannel
 from shared.alerts.records import (
-    WAITS_FOR_NOBODY,
     AlertRecord,
     dead_writes,
     is_for_the_digest,
@@ -30,7 +30,7 @@ from shared.alerts.records import (
 )
 from shared.alerts.storms import OfficeMemory, Parcel, is_quiet_due, parcels, read_memory
 from shared.core.clock import Clock
-from shared.core.errors import AlreadyExists, BotError, Conflict, LeaseLost
+from shared.core.errors import AlreadyExists, BotError, LeaseLost
 from shared.core.logs import log
 from shared.core.settings import Settings
 from shared.core.types import Alert, Level
@@ -44,7 +44,9 @@ MOST_WAITING = 20_000
 """So many are looked at in one delivery: what a storm of a day brings."""
 MOST_NAMED = 100
 """So many that are not critical the second channel names while the first one shuts us out."""
-MOST_WRITES = 400
+SECOND_SECONDS = 10.0
+"""So long of a delivery, and no more than half of it, is the second channel's, however slow the
+first one is."""
 _LEASE_MARGIN_MS = 5_000
 _LONGEST_LEASE_MS = 900_000
 
@@ -57,7 +59,7 @@ class OfficeResult:
         is_busy: Another office was at work, and nothing was done here.
         told: How many alerts reached the first channel.
         waiting: How many wait on, of what was looked at.
-        loud: How many of these are critical.
+        loud: How many of these are critical, or may be: who wrote them was another version.
         dead: How many no channel will ever take.
         is_banned: The first channel shuts us out.
     """
@@ -139,15 +141,13 @@ class Office:
     def count_up(self, alert: Alert) -> None:
         """Note that an alert was noticed once more: later than it was stored or counted last, so
         that what a topic brings again, or for the first time after a tick has stored it, counts
-        once. Where another writes at the same time that is not counted: the number says *at least
-        so often*.
+        once. Where another writes at the same time, or the store refuses, that is not counted: the
+        number says *at least so often*.
         """
-        stored = self._at.documents.get(f"alerts/{alert.key}")
-        if stored is None:
-            return
         # One that is damaged is told as such by the next delivery.
-        with suppress(Conflict, TypeError, ValueError, AttributeError):
-            if stored.data.get("last_at", alert.at) >= alert.at:
+        with suppress(BotError, TypeError, ValueError, AttributeError):
+            stored = self._at.documents.get(f"alerts/{alert.key}")
+            if stored is None or stored.data.get("last_at", alert.at) >= alert.at:
                 return
             times = int(stored.data.get("times", 1)) + 1
             data = {**stored.data, "times": times, "last_at": alert.at}
@@ -163,9 +163,9 @@ class Office:
         until = time.monotonic() + seconds
         told = self._at.channel.deliver(fresh, deadline_ms=int((until - seconds / 2) * 1000)).told
         loud = [alert for alert in fresh if alert.level is Level.CRITICAL]
-        if loud and self._at.second is not None:
-            left = self._at.second.tell(loud, deadline_ms=int(until * 1000))
-            told |= frozenset(alert.key for alert in loud) if left else frozenset()
+        second, until_ms = self._at.second, int(until * 1000)
+        if loud and second is not None and _is_named(second, loud, deadline_ms=until_ms):
+            told |= frozenset(alert.key for alert in loud)
         self._told_directly.update(dict.fromkeys(told))
         return told
 
@@ -198,7 +198,7 @@ class Office:
     def _office_document(self) -> Document | None:
         path = f"offices/{self._at.settings.id}"
         stored = self._at.documents.get(path)
-        if stored is None or isinstance(stored.data.get("lease"), dict):
+        if stored is None or _is_lease(stored.data.get("lease")):
             return stored
         log("alerts.damaged", severity="ERROR", document=path, error="it holds no lease")
         return self._at.documents.replace(stored, {"lease": leases.unheld(fence=0)})
@@ -236,6 +236,7 @@ class _Round:
         self._at, self._lease, self._until, self._quiet = at, lease, until, quiet
         self._memory: OfficeMemory = read_memory(lease.data)
         self._told, self._dead, self._wait_seconds = 0, 0, 0.0
+        self._is_beaten, self._foreign = False, 0
 
     def run(self) -> OfficeResult:
         """Tell what is due, note it, give the lease back."""
@@ -253,7 +254,7 @@ class _Round:
         return OfficeResult(
             told=self._told,
             waiting=len(left),
-            loud=sum(one.is_critical for one in left),
+            loud=sum(one.is_critical for one in left) + self._foreign,
             dead=self._dead,
             is_banned=self._is_shut_out,
         )
@@ -271,15 +272,20 @@ class _Round:
         )
 
     def _waiting(self, most: int) -> list[AlertRecord]:
-        """Whatever waits."""
-        return self._records(
+        """Whatever waits; where that is more than is looked at, all the same what is critical."""
+        found = self._records(
             self._at.documents.query(
                 "alerts", field="waiting_for", value=self._at.settings.id, limit=most
             )
         )
+        if len(found) < most:
+            return found
+        known = {one.alert.key for one in found}
+        return found + [one for one in self._loud() if one.alert.key not in known]
 
     def _records(self, found: Sequence[Document]) -> list[AlertRecord]:
         records, damaged = read_records(found)
+        self._foreign = sum(not isinstance(one.data, Mapping) for one in damaged)
         why = "there is no alert in this document"
         self._commit(dead_writes(damaged, at=self._at.clock.now_ms(), why=why))
         return records
@@ -287,21 +293,30 @@ class _Round:
     def _tell_all(self, waiting: Sequence[AlertRecord]) -> list[AlertRecord]:
         """Tell what is due; what waits on, as it is stored now."""
         left = {one.alert.key: one for one in waiting}
+        # Told before the owner gave the second channel up.
+        self._store([one for one in waiting if self._is_finished(one)], left)
+        until = self._until
+        if self._at.second is not None:
+            until -= min(SECOND_SECONDS, max(0.0, until - time.monotonic()) / 2)
         due = parcels(
             [one for one in waiting if not one.is_done],
             self._memory,
             now_ms=self._at.clock.now_ms(),
             settings=self._at.settings,
         )
+        now_ms = self._at.clock.now_ms()
+        if any(parcel.shown[0].level is not Level.CRITICAL for parcel in due):
+            # Also where it is not taken: a storm must not read itself again at every push.
+            self._memory = replace(self._memory, quiet_told_at=now_ms)
         closed: set[Level] = set()
         for parcel in due:
             if parcel.shown[0].level in closed:
                 continue
-            if time.monotonic() >= self._until or self._is_lost():
+            if time.monotonic() >= until or self._is_lost():
                 break
             done = self._at.channel.deliver(
                 parcel.shown,
-                deadline_ms=int(self._until * 1000),
+                deadline_ms=int(until * 1000),
                 edits=parcel.edits,
                 pictures=parcel.pictures,
             )
@@ -312,8 +327,13 @@ class _Round:
         return list(left.values())
 
     def _is_lost(self) -> bool:
-        """Whether our time is over: another office may be at work."""
-        return self._at.clock.now_ms() >= self._lease.expires_at
+        """Whether another office may be at work: our time is over, or one has told what we told."""
+        return self._is_beaten or self._at.clock.now_ms() >= self._lease.expires_at
+
+    def _is_finished(self, one: AlertRecord) -> bool:
+        """Whether nothing is left to do for it."""
+        is_named = self._at.second is None or one.second_at or not one.is_critical
+        return one.is_done and bool(is_named)
 
     def _note(self, parcel: Parcel, done: Delivered, left: dict[str, AlertRecord]) -> None:
         """Write down what came of a parcel."""
@@ -331,21 +351,17 @@ class _Round:
             if alert.key in done.told:
                 message = done.messages.get(alert.key, "")
                 self._memory = self._memory.after_telling(alert, message, at=now_ms)
-                if alert.level is not Level.CRITICAL:
-                    self._memory = replace(self._memory, quiet_told_at=now_ms)
         self._store(noted, left)
 
     def _store(self, noted: Sequence[AlertRecord], left: dict[str, AlertRecord]) -> None:
-        """Store records as they are now; one for which nothing is left to do waits no longer."""
-        writes = []
-        for one in noted:
-            data, key = one.document.data, one.alert.key
-            left[key] = one
-            if one.is_done and (self._at.second is None or one.second_at or not one.is_critical):
-                data = {**data, **WAITS_FOR_NOBODY}
-                del left[key]
-            writes.append(Write(kind="put", path=one.document.path, data=data))
-        self._commit(writes)
+        """Store what became of records; one for which nothing is left to do waits no longer."""
+        stored = note_changes(self._at.documents, noted, is_finished=self._is_finished)
+        self._is_beaten = self._is_beaten or stored.is_beaten
+        for key, one in stored.records.items():
+            if one is None or self._is_finished(one):
+                left.pop(key, None)
+            else:
+                left[key] = one
 
     def _tell_second(self, waiting: Sequence[AlertRecord]) -> list[AlertRecord]:
         """Let the second channel name what is critical, and what waits besides while the first one
@@ -361,7 +377,7 @@ class _Round:
             return list(waiting)
         named.sort(key=lambda one: (not one.is_critical, one.alert.at))
         deadline_ms = int(self._until * 1000)
-        if second.tell([one.alert for one in named], deadline_ms=deadline_ms):
+        if _is_named(second, [one.alert for one in named], deadline_ms=deadline_ms):
             self._memory = replace(self._memory, second_told_at=now_ms)
             self._store([one.with_changes(second_at=now_ms) for one in named], left)
         return list(left.values())
@@ -369,3 +385,27 @@ class _Round:
     def _commit(self, writes: Sequence[Write]) -> None:
         for start in range(0, len(writes), MOST_WRITES):
             self._at.documents.commit(writes[start : start + MOST_WRITES])
+
+
+def _is_named(second: SecondChannel, alerts: Sequence[Alert], *, deadline_ms: int) -> bool:
+    """Whether the second channel took them; what it breaks by must not stop the first one."""
+    try:
+        return second.tell(alerts, deadline_ms=deadline_ms)
+    except Exception as error:  # noqa: BLE001 - a channel may be a library of anybody's
+        log(
+            "alerts.second_failed",
+            severity="ERROR",
+            channel=second.name,
+            problem=type(error).__name__,
+        )
+        return False
+
+
+def _is_lease(found: object) -> bool:
+    """Whether a lease can be read."""
+    return (
+        isinstance(found, dict)
+        and "holder" in found
+        and isinstance(found.get("fence"), int)
+        and isinstance(found.get("expires_at"), int)
+    )

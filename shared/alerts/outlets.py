@@ -122,7 +122,7 @@ class TopicOutlet:
 
     An alert waits in its record until the topic's function has told it, so that one which the topic
     lost is found by the next delivery. What waits since before is not published again: one word
-    asks the function to look.
+    asks the function to look. What of it is critical is told here: nobody may be at work there.
     """
 
     def __init__(self, topic: AlertTopic, office: Office | None, *, write: LogWriter = log) -> None:
@@ -147,7 +147,7 @@ class TopicOutlet:
             if has_older and not fresh and not repeated:
                 self._topic.poke(deadline_ms=int(until * 1000))
             lost = [one for one in fresh if one.level is Level.CRITICAL and one.key not in sent]
-            if lost and self._office is not None:
+            if (lost or has_older) and self._office is not None:
                 self._office.deliver_due(seconds=until - monotonic(), only=Level.CRITICAL)
         except Exception as error:  # noqa: BLE001 - the tick is saved, see above
             _log_undelivered(error, fresh)

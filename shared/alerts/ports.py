@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from shared.core.logs import Severity
-from shared.core.types import Alert
+from shared.core.types import Alert, Level
 
 
 class AlertSink(Protocol):
@@ -54,6 +54,11 @@ class Channel(Protocol):
     """A way on which alerts reach a person."""
 
     name: str
+
+    @property
+    def loudest(self) -> tuple[Level, ...]:
+        """Of each of its ends (a webhook) the loudest level that goes there."""
+        ...
 
     def deliver(
         self,

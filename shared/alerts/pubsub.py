@@ -117,10 +117,10 @@ class PubSubSink:
 
     def _send(self, waiting: Sequence[Alert], wire: "_Wire", *, until: float) -> None:
         for number, alert in enumerate(waiting):
-            message = PubsubMessage(data=message_data(alert), attributes=message_attributes(alert))
             try:
-                self._publish(message, wire, until=until)
-            except _REFUSED as error:
+                data, attributes = message_data(alert), message_attributes(alert)
+                self._publish(PubsubMessage(data=data, attributes=attributes), wire, until=until)
+            except (*_REFUSED, UnicodeError) as error:
                 self._log_failure([alert], f"Pub/Sub refused it ({type(error).__name__})")
             # An alert that cannot be told must not stop a tick.
             except Exception as error:  # noqa: BLE001

@@ -4,7 +4,8 @@
     thread                 what lasts: the alerts of one condition share it
     waiting_for            the bot, until a channel took it; None where the day's digest tells it
     loud_for               the same, where it is critical
-    digest_for             the bot, until a digest told it; None where it is told at once
+    digest_for             the bot, until a digest told it, or told that it is dead; None where it
+                           is told at once
     times, last_at         how often it was noticed, and when last
     sent_at, told_by       when it was told, and by what: discord, log, a summary, a digest
     second_at              when the second channel named it
@@ -16,12 +17,14 @@ Whoever notices something writes the record in the batch of what it did; the off
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
+from shared.alerts.embeds import shorten_text
 from shared.core.logs import log
+from shared.core.masking import mask_secrets
 from shared.core.settings import Settings
 from shared.core.types import Alert, Level
 from shared.stores.ports import Document, Write
@@ -29,18 +32,23 @@ from shared.stores.ports import Document, Write
 AT_ONCE = frozenset({"audit", "all_clear", "digest", "summary"})
 """Kinds that are told at once although nothing is wrong."""
 WAITS_FOR_NOBODY: Mapping[str, Any] = {"waiting_for": None, "loud_for": None, "digest_for": None}
+LATEST_AT = 253_370_764_800_000
+"""The year 9999: no calendar of ours knows a later time."""
+MOST_TEXT, MOST_FIELDS = 1_024, 25
+"""So much of a text, and so many fields, a channel shows at the most."""
 POSITIONS = frozenset({"entry_filled", "position_closed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRecord:
-    """What is stored of an alert, read."""
+    """What is stored of an alert, read; `changes` is what became of it and is not stored yet."""
 
     document: Document
     alert: Alert
     times: int
     last_at: int
     picture: bytes | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_critical(self) -> bool:
@@ -61,7 +69,18 @@ class AlertRecord:
     def with_changes(self, **changes: Any) -> "AlertRecord":
         """The same with what became of it."""
         document = replace(self.document, data={**self.document.data, **changes})
-        return replace(self, document=document)
+        return replace(self, document=document, changes={**self.changes, **changes})
+
+    def as_stored(self, document: Document) -> "AlertRecord":
+        """The same, stored like this."""
+        return replace(self, document=document, changes={})
+
+    def over(self, newer: Document) -> "AlertRecord":
+        """The same changes over what another wrote meanwhile, whose own stay."""
+        kept = {name: value for name, value in self.changes.items() if not newer.data.get(name)}
+        if newer.data.get("sent_at"):
+            kept = {name: value for name, value in kept.items() if not name.startswith("dead_")}
+        return self.as_stored(newer).with_changes(**kept)
 
 
 def is_for_the_digest(alert: Alert, settings: Settings) -> bool:
@@ -77,6 +96,15 @@ def is_for_the_digest(alert: Alert, settings: Settings) -> bool:
     return alert.kind not in POSITIONS or not settings.telling.positions_at_once
 
 
+def is_instant(at: int) -> bool:
+    """Whether a calendar knows this time, ms UTC.
+
+    >>> is_instant(1_893_456_000_000), is_instant(1_893_456_000_000_000)
+    (True, False)
+    """
+    return 0 <= at < LATEST_AT
+
+
 def record_write(
     alert: Alert, *, bot: str, for_digest: bool = False, picture: bytes | None = None
 ) -> Write:
@@ -86,6 +114,7 @@ def record_write(
     >>> record_write(alert, bot="default").data["waiting_for"]
     'default'
     """
+    alert = _fitting(alert)
     data = {
         "bot": bot,
         "waiting_for": None if for_digest else bot,
@@ -101,6 +130,20 @@ def record_write(
     return Write(kind="put", path=f"alerts/{alert.key}", data=data)
 
 
+def _fitting(alert: Alert) -> Alert:
+    """The alert as a store may keep it and can note of it what became of it: without secrets, no
+    longer than what a channel shows. Masked before it is cut, or half a secret would stay.
+    """
+    fields = list(alert.fields.items())[:MOST_FIELDS]
+    shown = {_fitting_text(name): _fitting_text(text) for name, text in fields}
+    return replace(alert, title=_fitting_text(alert.title), fields=shown)
+
+
+def _fitting_text(text: str) -> str:
+    text = mask_secrets(text)
+    return text if len(text) <= MOST_TEXT else shorten_text(text, MOST_TEXT)
+
+
 def read_record(document: Document) -> AlertRecord:
     """A stored alert; one of before the order was kept shows its fields as they come.
 
@@ -109,6 +152,8 @@ def read_record(document: Document) -> AlertRecord:
     """
     data = document.data
     alert = msgspec.convert(data["alert"], Alert)
+    if not is_instant(alert.at):
+        raise ValueError("its time is none")
     shown = [name for name in data.get("shown") or () if name in alert.fields]
     picture = data.get("picture")
     return AlertRecord(
@@ -144,9 +189,13 @@ def dead_writes(documents: Sequence[Document], *, at: int, why: str) -> list[Wri
     """That nothing will ever take these. One that is no mapping stays as it is: nothing of it could
     be kept.
     """
-    gone = {"dead_at": at, "dead_why": why}
+    gone = {**WAITS_FOR_NOBODY, "dead_at": at, "dead_why": why}
     return [
-        Write(kind="put", path=document.path, data={**document.data, **WAITS_FOR_NOBODY, **gone})
+        Write(
+            kind="put",
+            path=document.path,
+            data={**document.data, **gone, "digest_for": document.data.get("bot")},
+        )
         for document in documents
         if isinstance(document.data, Mapping)
     ]

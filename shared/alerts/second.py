@@ -5,18 +5,21 @@ Each tells one text that names everything: they are asked at most once in five m
 """
 
 import os
+import re
 import shlex
 import signal
 import smtplib
 import ssl
 import subprocess
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from shared.alerts.embeds import shorten_text
 from shared.alerts.ports import LogWriter
 from shared.core.deadline import bound_at
 from shared.core.errors import BadSettings
@@ -30,7 +33,11 @@ CRITICAL_LINE = "alert.critical"
 """The event of the log line that Cloud Monitoring's policy waits for: `infra/policies`."""
 _MOST_NAMED = 100
 _MOST_FIELDS = 8
+_LONGEST_TITLE, _LONGEST_TEXT = 200, 1_000
 _LONGEST_SECONDS = 20.0
+_CONNECT_SECONDS = 5.0
+_LAST_SECONDS = 0.5
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _SMTP_PORT, _SMTPS_PORT = 587, 465
 
 
@@ -42,22 +49,36 @@ def headline(alerts: Sequence[Alert]) -> str:
     >>> headline([halt])
     'crypto-bot: Trading is halted.'
     """
-    first = alerts[0].title
+    first = " ".join(_plain_text(alerts[0].title).split())
     if len(alerts) == 1:
         return say("alerts.second.one", title=first)
     return say("alerts.second.many", title=first, more=len(alerts) - 1)
 
 
 def body_text(alerts: Sequence[Alert]) -> str:
-    """All of them in plain text, the first in full."""
+    """All of them in plain text, the first in full; without secrets, and without what a wire cannot
+    carry.
+    """
     lines: list[str] = []
     for number, alert in enumerate(alerts[:_MOST_NAMED]):
-        lines.append(f"[{alert.level.value}] {alert.title}  ({jst_and_utc(alert.at)})")
+        title = _plain_text(alert.title)
+        lines.append(f"[{alert.level.value}] {title}  ({jst_and_utc(alert.at)})")
         shown = _MOST_FIELDS if number < _MOST_FIELDS else 0
-        lines += [f"    {name}: {text}" for name, text in list(alert.fields.items())[:shown]]
+        lines += [
+            f"    {_plain_text(name)}: {_plain_text(text, _LONGEST_TEXT)}"
+            for name, text in list(alert.fields.items())[:shown]
+        ]
     if len(alerts) > _MOST_NAMED:
         lines.append(say("alerts.value.more_titles", count=len(alerts) - _MOST_NAMED))
-    return "\n".join([*lines, "", say("alerts.value.list_them")])
+    return mask_secrets("\n".join([*lines, "", say("alerts.value.list_them")]))
+
+
+def _plain_text(text: str, most: int = _LONGEST_TITLE) -> str:
+    """The beginning of a text, without secrets, and without what neither a mail nor a command can
+    carry.
+    """
+    text = _CONTROL.sub(" ", mask_secrets(text)).encode(errors="replace").decode()
+    return shorten_text(text, most)
 
 
 class CriticalLine:
@@ -76,8 +97,8 @@ class CriticalLine:
             severity="CRITICAL",
             count=len(alerts),
             headline=headline(alerts),
-            titles=[alert.title for alert in alerts[:_MOST_NAMED]],
-            keys=[alert.key for alert in alerts[:_MOST_NAMED]],
+            titles=[_plain_text(alert.title) for alert in alerts[:_MOST_NAMED]],
+            keys=[_plain_text(alert.key) for alert in alerts[:_MOST_NAMED]],
         )
         return True
 
@@ -118,40 +139,63 @@ class Mail:
         return f"Mail({self._host})"
 
     def tell(self, alerts: Sequence[Alert], *, deadline_ms: int) -> bool:
-        """Send one e-mail; whether the server took it for everybody."""
+        """Send one e-mail; whether the server took it for anybody: who is refused once is refused
+        for ever, and must not make it come again.
+        """
+        from shared.core.sessions import NoTimeLeft, ending
+
         left = (bound_at(deadline_ms / 1000) or deadline_ms / 1000) - time.monotonic()
         if left <= 0:
             self._log_failure("no time was left")
             return False
-        message = EmailMessage()
-        message["Subject"] = " ".join(mask_secrets(headline(alerts)).split())[:200]
-        message["From"], message["To"] = self._from, ", ".join(self._to)
-        message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain="crypto-bot.local")
-        message.set_content(mask_secrets(body_text(alerts)))
+        until = time.monotonic() + min(left, _LONGEST_SECONDS)
         try:
-            with self._connect(min(left, _LONGEST_SECONDS)) as server:
-                if self._user:
-                    server.login(self._user, self._password)
-                refused = server.send_message(message)
-        except (OSError, smtplib.SMTPException, ValueError) as error:
+            with ending(until=until, silence_seconds=_LONGEST_SECONDS):
+                refused = self._send(self._message(alerts), min(left, _CONNECT_SECONDS))
+        except (OSError, smtplib.SMTPException, ValueError, NoTimeLeft) as error:
             self._log_failure(type(error).__name__)
             return False
         if refused:
             self._log_failure("the server refused an address")
-        return not refused
+        return True
+
+    def _message(self, alerts: Sequence[Alert]) -> EmailMessage:
+        message = EmailMessage()
+        message["Subject"] = headline(alerts)[:200]
+        message["From"], message["To"] = self._from, ", ".join(self._to)
+        message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain="crypto-bot.local")
+        message.set_content(body_text(alerts))
+        return message
+
+    def _send(self, message: EmailMessage, connect_seconds: float) -> Mapping[str, Any]:
+        """Whom the server refused, of those to whom it was sent."""
+        server = self._connect(connect_seconds)
+        try:
+            if self._user:
+                server.login(self._user, self._password)
+            refused = server.send_message(message)
+            with suppress(OSError, smtplib.SMTPException):
+                server.putcmd("quit")  # it has taken the mail, whatever it answers now
+            return refused
+        finally:
+            server.close()
 
     def _connect(self, seconds: float) -> smtplib.SMTP:
+        from shared.alerts.smtp import BoundedSMTP, BoundedSMTPS
+
         context = ssl.create_default_context()
         if self._is_tls:
             port = self._port or _SMTPS_PORT
-            return smtplib.SMTP_SSL(self._host, port, timeout=seconds, context=context)
-        server = smtplib.SMTP(self._host, self._port or _SMTP_PORT, timeout=seconds)
-        server.ehlo()
-        if server.has_extn("starttls"):
-            server.starttls(context=context)
-        elif self._host not in {"127.0.0.1", "localhost", "::1"}:
-            server.close()
-            raise smtplib.SMTPNotSupportedError("the server does not encrypt")
+            return BoundedSMTPS(self._host, port, timeout=seconds, context=context)
+        server = BoundedSMTP(self._host, self._port or _SMTP_PORT, timeout=seconds)
+        with ExitStack() as failing:
+            failing.callback(server.close)
+            server.ehlo()
+            if server.has_extn("starttls"):
+                server.starttls(context=context)
+            elif self._host not in {"127.0.0.1", "localhost", "::1"}:
+                raise smtplib.SMTPNotSupportedError("the server does not encrypt")
+            failing.pop_all()
         return server
 
     def _log_failure(self, problem: str) -> None:
@@ -187,34 +231,33 @@ class OwnCommand:
         if left <= 0:
             self._log_failure("no time was left")
             return False
+        until = time.monotonic() + min(left, _LONGEST_SECONDS)
         try:
             # It is the owner's own line, split without a shell.
             process = subprocess.Popen(  # noqa: S603
-                [*self._words, mask_secrets(headline(alerts))],
+                [*self._words, headline(alerts)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._log_failure(type(error).__name__)
             return False
         try:
-            process.communicate(
-                mask_secrets(body_text(alerts)).encode(), timeout=min(left, _LONGEST_SECONDS)
-            )
+            process.communicate(body_text(alerts).encode(), timeout=until - time.monotonic())
         except subprocess.TimeoutExpired:
             self._log_failure("it did not end in time")
             return False
-        except OSError as error:  # it ended without reading
-            process.wait()
-            if process.returncode != 0:
-                self._log_failure(type(error).__name__)
-            return process.returncode == 0
+        except OSError as error:
+            self._log_failure(type(error).__name__)
+            return False
         finally:
-            with suppress(ProcessLookupError):
+            # It may belong to somebody else by now (`sudo`), and then nothing of ours ends it.
+            with suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_LAST_SECONDS)
         if process.returncode != 0:
             self._log_failure(f"it ended with {process.returncode}")
         return process.returncode == 0

@@ -39,7 +39,13 @@ class Thread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfficeMemory:
-    """What the office remembers from one delivery to the next."""
+    """What the office remembers from one delivery to the next.
+
+    Attributes:
+        quiet_told_at: When it last tried to tell what is not critical.
+        second_told_at: When the second channel last took something.
+        threads: By their names, the messages in which conditions are told.
+    """
 
     quiet_told_at: int = 0
     second_told_at: int = 0

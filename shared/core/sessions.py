@@ -95,7 +95,12 @@ def call_end() -> float:
 
 
 def wait_seconds() -> float:
-    """How long this thread may wait for a socket now. Raises `NoTimeLeft`."""
+    """How long this thread may wait for a socket now. Raises `NoTimeLeft`.
+
+    >>> with ending(until=time.monotonic() + 60.0, silence_seconds=5.0):
+    ...     wait_seconds()
+    5.0
+    """
     left = _THREAD.call.until - time.monotonic()
     if left < _LEAST_SECONDS:
         raise NoTimeLeft
@@ -132,7 +137,7 @@ def bounded_session(session: requests.Session | None = None) -> requests.Session
     return bounded
 
 
-class _BoundedReading(io.RawIOBase):
+class BoundedReading(io.RawIOBase):
     """The bytes of a socket, each read within what is left."""
 
     def __init__(self, raw: io.RawIOBase, wire: socket.socket) -> None:
@@ -140,13 +145,16 @@ class _BoundedReading(io.RawIOBase):
         self._raw, self._wire = raw, wire
 
     def readable(self) -> bool:
+        """Whether it can be read: it can."""
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        """As much as came in time. Raises `NoTimeLeft`."""
         self._wire.settimeout(wait_seconds())
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
+        """Close what lies below."""
         self._raw.close()
         super().close()
 
@@ -155,7 +163,7 @@ class _BoundedAnswer(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         raw: Any = self.fp.detach()
-        self.fp = io.BufferedReader(_BoundedReading(raw, sock))
+        self.fp = io.BufferedReader(BoundedReading(raw, sock))
 
 
 class _BoundedConnection(HTTPConnection):

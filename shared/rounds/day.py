@@ -28,7 +28,7 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayAlert:
     """An alert of the outbox, and what came of it. Instants are ms UTC; `dead_why` says why nobody
-    took it.
+    took it, `is_in_digest` that a digest has told that.
     """
 
     path: str
@@ -36,6 +36,7 @@ class DayAlert:
     times: int = 1
     is_waiting: bool = False
     is_for_digest: bool = False
+    is_in_digest: bool = False
     dead_at: int | None = None
     dead_why: str = ""
 
@@ -240,6 +241,7 @@ def _alert_record(item: Document) -> DayAlert:
         times=int(data.get("times", 1)),
         is_waiting=data.get("waiting_for") is not None,
         is_for_digest=data.get("digest_for") is not None,
+        is_in_digest=data.get("told_by") == "digest",
         dead_at=None if dead_at is None else int(dead_at),
         dead_why=str(data.get("dead_why") or ""),
     )

@@ -15,7 +15,7 @@ from shared.core.logs import log
 from shared.core.settings import Settings
 from shared.core.types import Alert
 from shared.model.registry import BundleRegistry
-from shared.rounds.day import digest_window
+from shared.rounds.day import MOST_ALERTS, digest_window
 from shared.rounds.digest import KIND, day_digest
 from shared.rounds.watch import WatchPorts, compared_clock, look_around
 from shared.stores.ports import Bucket, DocumentStore, Write
@@ -107,19 +107,15 @@ def do_digest(place: RoundsPlace) -> dict[str, Any]:
         return {"is_due": False}
     bot, path = BotDocuments(documents, settings.id), _digest_path(settings, now_ms)
     digest = day_digest(bot, place.bucket, settings, now_ms=now_ms)
-    tells = set(digest.tells)
     told = record_write(digest.alert, bot=settings.id, picture=digest.picture)
+    named = {*digest.tells, *digest.buries, *digest.damaged}
+    marks = _marks(documents, settings.id, named, now_ms=now_ms)
     try:
-        documents.commit(
-            [
-                Write(kind="create", path=path, data=told.data),
-                *_marks(documents, settings.id, tells, now_ms=now_ms),
-            ]
-        )
+        documents.commit([Write(kind="create", path=path, data=told.data), *marks[:MOST_MARKED]])
     except AlreadyExists:
         return {"is_due": False}
-    while marks := _marks(documents, settings.id, tells, now_ms=now_ms):
-        documents.commit(marks)  # what was too much for one batch
+    for start in range(MOST_MARKED, len(marks), MOST_MARKED):
+        documents.commit(marks[start : start + MOST_MARKED])
     place.office.deliver_due(seconds=TELL_SECONDS)
     return {"is_due": True, "key": digest.alert.key, "title": digest.alert.title}
 
@@ -137,8 +133,8 @@ def _digest_path(settings: Settings, now_ms: int) -> str:
 
 
 def _marks(documents: DocumentStore, bot: str, paths: set[str], *, now_ms: int) -> list[Write]:
-    """That alerts were told by the digest, in the batch in which it is stored."""
-    waiting = documents.query("alerts", field="digest_for", value=bot, limit=MOST_MARKED)
+    """That alerts were told by the digest; as many as fit are stored in one batch with it."""
+    waiting = documents.query("alerts", field="digest_for", value=bot, limit=MOST_ALERTS)
     told = {**WAITS_FOR_NOBODY, "sent_at": now_ms, "told_by": KIND}
     return [
         Write(kind="put", path=one.path, data={**one.data, **told})

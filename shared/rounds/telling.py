@@ -69,13 +69,23 @@ def day_fields(day: DayFacts, *, model: str, bot: str) -> dict[str, str]:
 
 
 def dead_letters(day: DayFacts) -> list[DayAlert]:
-    """The alerts that nobody took, given up in this time."""
-    return [one for one in day.alerts if one.dead_at is not None and one.dead_at >= day.begin_at]
+    """The alerts that nobody took and no digest has told, however long ago that was."""
+    return [
+        one
+        for one in day.alerts
+        if one.dead_at is not None
+        and not one.is_in_digest
+        and (one.is_for_digest or one.dead_at >= day.begin_at)
+    ]
 
 
 def alerts_for_digest(day: DayFacts) -> list[DayAlert]:
     """The alerts that waited for this digest to tell them."""
-    return [one for one in day.alerts if one.is_for_digest and one.alert.at < day.end_at]
+    return [
+        one
+        for one in day.alerts
+        if one.is_for_digest and one.dead_at is None and one.alert.at < day.end_at
+    ]
 
 
 def _alerts_of_day(day: DayFacts) -> list[DayAlert]:

@@ -285,7 +285,33 @@ def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, _News]:
     state = _state_after(start, loaded.before, turn, model=work.source.model)
     report = _report(start, work, turn)
     before, after = _known_before(loaded.before), _known_before(state)
-    fresh, repeated = filing.fresh_alerts(report, documents, settings, before=before, after=after)
+    while True:
+        fresh, repeated = filing.fresh_alerts(
+            report, documents, settings, before=before, after=after
+        )
+        try:
+            saved = _save_with(start, work, turn, report, state=state, fresh=fresh)
+        except LeaseLost:
+            # The watch may have stored one of these just now: then that one is no longer ours.
+            if all(documents.get(f"alerts/{alert.key}") is None for alert in fresh):
+                raise
+        else:
+            return saved, _News(fresh=fresh, repeated=repeated, has_older=loaded.has_waiting_alerts)
+
+
+def _save_with(
+    start: _Start,
+    work: _Work,
+    turn: Turn,
+    report: TickReport,
+    *,
+    state: State,
+    fresh: Sequence[Alert],
+) -> TickReport:
+    """The report as it was saved, with these alerts. Raises `LeaseLost` too where another stored
+    one of them.
+    """
+    documents, settings, loaded = start.ports.documents, start.settings, work.loaded
     alerts = [filing.alert_write(alert, settings) for alert in fresh]
     report = replace(report, alerts=tuple(write.path.removeprefix("alerts/") for write in alerts))
     of_this_tick = work.desk.intents
@@ -312,7 +338,7 @@ def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, _News]:
     start.bot.save(
         work.lease, state=stored, claim=work.claim, report=msgspec.to_builtins(report), more=writes
     )
-    return report, _News(fresh=fresh, repeated=repeated, has_older=loaded.has_waiting_alerts)
+    return report
 
 
 def _report(start: _Start, work: _Work, turn: Turn) -> TickReport:

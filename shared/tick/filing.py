@@ -3,6 +3,7 @@ intents, alerts.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -42,9 +43,11 @@ def fresh_alerts(
 
 
 def alert_write(alert: Alert, settings: Settings) -> Write:
-    """An alert that is new, and whether it waits for its delivery or for the day's digest."""
+    """An alert that is new, and whether it waits for its delivery or for the day's digest. One that
+    somebody stored, and maybe told, since it was looked for stays as it is.
+    """
     for_digest = is_for_the_digest(alert, settings)
-    return record_write(alert, bot=settings.id, for_digest=for_digest)
+    return replace(record_write(alert, bot=settings.id, for_digest=for_digest), kind="create")
 
 
 def settle_intents(

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from scripts.commands.alerts import _lines, _row
 from shared.alerts.records import record_write
 from shared.core.types import Alert, Level
 from shared.stores.local.sqlite import SqliteDocuments
@@ -85,6 +86,36 @@ def test_a_channel_that_takes_nothing_fails_the_test(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert "discord: failed" in out
     assert TOKEN not in out + err
+
+
+def test_each_webhook_is_tried_by_itself(tmp_path: Path) -> None:
+    with loopback_discord() as loud, loopback_discord() as warning:
+        warning.mode = "banned"
+        process = bot(
+            tmp_path,
+            "test",
+            "--send-only",
+            "--json",
+            DISCORD_WEBHOOK_URL=loud.url,
+            DISCORD_WEBHOOK_WARNING=warning.url,
+        )
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert json.loads(out) == {"channels": {"discord": True, "discord (warning)": False}}
+    assert len(loud.posted) == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"alert": {"at": 10**17, "level": {"a": 1}, "title": 7}, "last_at": -(10**17)},
+        {"alert": 7, "last_at": None, "times": "x", "dead_at": 1},
+        {"alert": {"at": True, "level": None}, "sent_at": 1, "told_by": 7, "second_at": "x"},
+    ],
+)
+def test_a_damaged_record_is_listed_as_well_as_it_can_be(data: dict[str, Any]) -> None:
+    (line,) = _lines([_row(data)], "24h")
+    assert line.startswith("-  -")
 
 
 def test_the_list_says_when_how_loud_how_often_by_what_and_what_waits_or_is_dead(

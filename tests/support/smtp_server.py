@@ -11,8 +11,10 @@ from typing import Any
 
 
 class MailServer:
-    """`mode`: `up`, `refuses` (550 for every address), `hangs` (says nothing), `breaks` (hangs up
-    after the message).
+    """`mode`: `up`, `refuses` (550 for every address), `refuses one` (550 for that of nobody),
+    `hangs` (says nothing), `breaks` (hangs up after the message), `rude` (another answer to the
+    farewell than the protocol's), `trickles` (a greeting without end, a byte now and then),
+    `chatters` (an answer of lines without end).
     """
 
     def __init__(self) -> None:
@@ -25,11 +27,17 @@ class MailServer:
                 if mails.mode == "hangs":
                     time.sleep(5.0)
                     return
+                while mails.mode == "trickles":
+                    self.wfile.write(b"2")
+                    time.sleep(0.05)
                 self.say("220 loopback")
                 while line := self.rfile.readline():
                     word = line[:4].upper()
+                    while mails.mode == "chatters":
+                        self.say("250-and more")
+                        time.sleep(0.05)
                     if word == b"QUIT":
-                        self.say("221 bye")
+                        self.say("421 not yet" if mails.mode == "rude" else "221 bye")
                         return
                     if word == b"DATA":
                         self.say("354 go on")
@@ -41,7 +49,10 @@ class MailServer:
                         mails.mails.append(
                             message_from_bytes(bytes(data), policy=policy.default)  # type: ignore[arg-type]
                         )
-                    refused = word == b"RCPT" and mails.mode == "refuses"
+                    refused = word == b"RCPT" and (
+                        mails.mode == "refuses"
+                        or (mails.mode == "refuses one" and b"nobody" in line)
+                    )
                     self.say("550 nobody of that name" if refused else "250 well")
 
             def say(self, text: str) -> None:

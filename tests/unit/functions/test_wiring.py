@@ -59,6 +59,9 @@ def test_discord_stands_behind_the_topic_for_what_is_critical_alone() -> None:
     told = "TopicOutlet(PubSubSink(projects/my-project/topics/alerts), Office(default, discord))"
     assert repr(made) == told
     assert repr(outlet(BOT_ALERTS=TOPIC, DISCORD_WEBHOOK_INFO=WEBHOOK)).endswith(", None)")
+    assert repr(outlet(BOT_ALERTS=TOPIC, BOT_SECOND_CHANNEL="command:true")).endswith(
+        ", Office(default, log))"
+    )
     assert repr(outlet(DISCORD_WEBHOOK_URL=WEBHOOK)) == "LocalOutlet(Office(default, discord))"
     assert (
         repr(outlet(BOT_ALERTS="log", DISCORD_WEBHOOK_URL=WEBHOOK))

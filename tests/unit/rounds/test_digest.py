@@ -205,6 +205,30 @@ def test_what_a_digest_told_is_told_by_no_later_one_however_much_it_was(bot: Bot
     assert waiting == []
 
 
+def test_what_is_more_than_a_batch_is_told_by_one_digest_and_not_by_the_next(bot: Bot) -> None:
+    for number in range(700):
+        bot.alert(f"info-{number:03d}")
+    bot.alert("a-later-one", at=END + 1)
+    assert do_digest(bot.place())["is_due"]
+    waiting = bot.documents.query("alerts", field="digest_for", value="default", limit=1_000)
+    assert [one.path for one in waiting] == ["alerts/default:a-later-one"]
+
+
+def test_a_dead_letter_is_told_by_the_next_digest_however_late_and_by_one(bot: Bot) -> None:
+    """Nothing ran for three days after the refusal."""
+    bot.discord.refuses = lambda body: "no" if "Title of bad" in str(body) else ""
+    place = bot.place()
+    bad = Alert(key="default:bad", level=Level.WARNING, kind="kind", title="Title of bad.", at=NOW)
+    assert place.office.tell([bad], seconds=20.0).dead == 1
+    bot.discord.refuses = lambda body: ""
+    told = []
+    for days in (3, 4, 5):
+        bot.clock.sleep_until(NOW + days * DAY_MS)
+        assert do_digest(bot.place())["is_due"]
+        told.append("Title of bad" in str(bot.discord.posted[-1].embeds))
+    assert told == [True, False, False]
+
+
 def test_of_a_bot_that_never_ticked_nothing_is_told(discord: LoopbackDiscord) -> None:
     bot = Bot(discord)
     bot.documents = MemoryDocuments()

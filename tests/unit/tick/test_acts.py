@@ -1,6 +1,8 @@
 """What a person did is told once, with who and why: whoever dies in between, and whoever comes."""
 
+import threading
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +11,16 @@ from shared.alerts.discord import LogSink
 from shared.alerts.office import Office
 from shared.core.errors import BotError, Unavailable
 from shared.core.settings import load_settings
-from shared.model.pointer import MOVED_BY_ITSELF, Move, ServingPointer
+from shared.model.pointer import (
+    MOST_MOVES,
+    MOVED_BY_ITSELF,
+    Move,
+    ServingPointer,
+    promote_version,
+)
+from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.memory import MemoryDocuments
+from shared.stores.ports import Write
 from shared.tick.acts import TOLD_FOR_MS, tell_moves, untold_moves
 from shared.tick.documents import BotDocuments
 from tests.support.dying_store import DyingStore
@@ -116,3 +126,60 @@ def test_what_was_moved_long_ago_and_what_never_was_is_not_told() -> None:
     old = pointer(move("v1", at=AT - TOLD_FOR_MS - 1))
     assert untold_moves(old, now_ms=AT, is_told=lambda _: False) == ()
     assert untold_moves(None, now_ms=AT, is_told=lambda _: False) == ()
+
+
+def test_what_was_told_and_taken_away_is_not_told_again() -> None:
+    """The record of the act stays for ever; its alert goes when it is old."""
+    documents = MemoryDocuments()
+    stands = pointer(move("v1"))
+    (told,) = tell_moves(documents, stands, bot="default", now_ms=AT + 5)
+    documents.commit([Write(kind="delete", path=f"alerts/{told.key}")])
+    assert tell_moves(documents, stands, bot="default", now_ms=AT + 6) == ()
+    assert audit_alerts(documents) == []
+    assert len(audits(documents)) == 1
+
+
+def test_of_eight_that_look_at_one_file_at_once_each_move_is_told_by_one(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    moves = [move(f"v{number}", at=AT + number) for number in range(12)]
+    told: list[str] = []
+    errors: list[BaseException] = []
+    start = threading.Barrier(8)
+
+    def look() -> None:
+        documents = SqliteDocuments(path)
+        try:
+            start.wait(10.0)
+            for count in range(1, 13):
+                stands = pointer(*moves[:count])
+                told.extend(
+                    one.key for one in tell_moves(documents, stands, bot="a", now_ms=AT + 99)
+                )
+        except BaseException as error:  # noqa: BLE001 - told below
+            errors.append(error)
+        finally:
+            documents.close()
+
+    threads = [threading.Thread(target=look) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(told) == len(set(told)) == 12
+    documents = SqliteDocuments(path)
+    assert len(documents.query("audit")) == len(documents.query("alerts")) == 12
+    documents.close()
+
+
+def test_of_more_moves_than_the_pointer_remembers_each_is_told_once_while_somebody_looks() -> None:
+    documents, stands, titles = MemoryDocuments(), None, []
+    for number in range(3 * MOST_MOVES):
+        stands = promote_version(stands, f"v{number}", at=AT + number, why="better", by="ann")
+        if number % (MOST_MOVES // 2) == 0 or number == 3 * MOST_MOVES - 1:
+            told = tell_moves(documents, stands, bot="default", now_ms=AT + number)
+            titles += [alert.title for alert in told]
+    assert stands is not None
+    assert len(stands.history) == MOST_MOVES
+    assert titles == [f"ann let the model v{number} serve." for number in range(3 * MOST_MOVES)]
+    assert len(audits(documents)) == len(titles)

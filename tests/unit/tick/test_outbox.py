@@ -1,5 +1,6 @@
 """The outbox: an alert comes back from the store as it was composed, its fields in their order."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from shared.alerts.office import Office
 from shared.alerts.ports import Delivered
 from shared.alerts.records import as_stored, dead_writes, read_records, record_write
 from shared.core import settings as configuration
+from shared.core.masking import register_secrets
 from shared.core.types import Alert, Level
 from shared.stores.memory import MemoryDocuments
 from shared.stores.ports import Document
@@ -81,3 +83,29 @@ def test_one_that_is_no_mapping_is_named_and_does_not_hold_back_the_others() -> 
     assert [one.alert for one in records] == [ALERT]
     assert damaged == [foreign]
     assert dead_writes(damaged, at=0, why="foreign") == [], "nothing of it could be kept"
+
+
+def test_a_long_alert_is_kept_as_far_as_a_channel_shows_it_without_half_a_secret() -> None:
+    register_secrets("planted-secret-4801")
+    cut = 0
+    for before in range(1_000, 1_025):
+        long = "x" * before + "planted-secret-4801" + "y" * 5_000
+        fields = {long: long, **{f"f{number}": "x" for number in range(40)}}
+        data = record_write(replace(ALERT, title=long, fields=fields), bot=SETTINGS.id).data or {}
+        stored = json.dumps(dict(data))
+        assert "plan" not in stored
+        assert len(stored) < 10_000
+        assert len(data["alert"]["fields"]) == 25
+        cut += "***" in stored
+    assert cut >= 15
+    assert record_write(ALERT, bot=SETTINGS.id).data["alert"]["title"] == ALERT.title  # type: ignore[index]
+
+
+def test_no_secret_is_stored_with_an_alert() -> None:
+    register_secrets("planted-secret-4802")
+    told = "asked https://discord.com/api/webhooks/123456/abcdef with planted-secret-4802"
+    odd = replace(ALERT, title=told, fields={told: told})
+    stored = json.dumps(dict(record_write(odd, bot=SETTINGS.id).data or {}))
+    assert stored.count("***") >= 6
+    assert "abcdef" not in stored
+    assert "planted" not in stored
