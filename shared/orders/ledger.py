@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from shared.core.frozen import copy_with
-from shared.core.money import ZERO, jpy, notional_jpy
+from shared.core.money import ZERO, jpy, notional_jpy, rate
 from shared.core.reasons import Reason
+from shared.core.settings import Settings
 from shared.core.types import (
     AccountKind,
     Fill,
@@ -73,6 +74,33 @@ def open_ledger(capital_jpy: Decimal | int, now_ms: int) -> Ledger:
     """
     capital = jpy(capital_jpy)
     return Ledger(capital_jpy=capital, cash_jpy=capital, opened_at=now_ms)
+
+
+def staged_capital_jpy(settings: Settings) -> Decimal:
+    """What of the capital the stage gives: a real account's book begins with it.
+
+    >>> from shared.core.settings import load_settings
+    >>> staged_capital_jpy(load_settings({"BOT_STAGE": "stage-10"}))
+    Decimal('100000.0000')
+    """
+    return jpy(settings.capital_jpy * rate(settings.stages[settings.stage]))
+
+
+def restage_ledger(ledger: Ledger, capital_jpy: Decimal) -> Ledger:
+    """The book with another capital: what it won and lost stays as it is."""
+    moved = capital_jpy - ledger.capital_jpy
+    if not moved:
+        return ledger
+    aside = None if ledger.aside_jpy is None else ledger.aside_jpy - moved
+    traces = ledger.traces
+    return copy_with(
+        ledger,
+        capital_jpy=capital_jpy,
+        cash_jpy=ledger.cash_jpy + moved,
+        aside_jpy=aside,
+        drift=None,
+        traces=None if traces is None else copy_with(traces, jpy=traces.jpy - moved),
+    )
 
 
 def rates_of(rules: PairRules) -> Rates:
@@ -194,8 +222,8 @@ def value_holdings(holdings: Holdings, mark: Decimal, as_of: int, *, kind: Accou
 
 def _fill(ledger: Ledger, intent: OrderIntent, done: Executed) -> Fill:
     rates = ledger.rates or rates_of(PairRules())
-    rate = rates.maker_fee_rate if done.is_maker else rates.taker_fee_rate
-    fee = notional_jpy(done.price, done.lots) * rate if done.fee_jpy is None else done.fee_jpy
+    share = rates.maker_fee_rate if done.is_maker else rates.taker_fee_rate
+    fee = notional_jpy(done.price, done.lots) * share if done.fee_jpy is None else done.fee_jpy
     return Fill(
         sequence=ledger.next_fill_sequence,
         order_id=done.order_id,

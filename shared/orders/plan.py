@@ -38,8 +38,8 @@ from shared.orders.closing import position_left
 from shared.risk import policy_of
 
 MOST_STOPS_BESIDE_AN_ENTRY = 4
-"""The fifth stop beside an entry that still rests ends that: six orders of ours may be live, and the
-target is one."""
+"""The fifth stop beside an entry that still rests ends that: six orders of ours may be live, and
+the target is one."""
 MOST_STOPS = 3
 """So many stops of a spot position may stand side by side before they are merged; the exchange
 allows six live orders."""
@@ -159,7 +159,7 @@ def protection(
     draft = _Draft(
         holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules
     )
-    draft.must_know_rules = holdings.ledger is not None and not is_blind
+    draft.must_know_rules = draft.is_real and not is_blind
     steps: list[Step] = []
     for position in holdings.positions:
         mine = plan if plan is not None and plan.side is position.side else None
@@ -398,6 +398,11 @@ class _Draft:
         return self.rules is not None and self.rules.is_suspended
 
     @property
+    def is_real(self) -> bool:
+        """Whether a real exchange holds it, with the bot's own book beside it."""
+        return self.holdings.ledger is not None
+
+    @property
     def mark(self) -> Decimal | None:
         return self.book.mid if self.book is not None else self.holdings.mark_price
 
@@ -584,12 +589,11 @@ def _target(
     """The target as a post-only limit, where it can rest and does not."""
     if plan is None or draft.settings.account.has_locks:
         return []
-    if any(order.intent.is_opening for order in draft.holdings.orders):
-        return []  # once it has ended the target is as large as all of it
     limits = [order for order in closes if order.intent.kind is OrderKind.LIMIT]
-    is_whole = sum(order.remaining_lots for order in limits) >= position.lots
-    if limits and (is_whole or any(one.intent.purpose is not Purpose.TARGET for one in limits)):
+    if limits and not _is_target_too_small(draft, position, limits):
         return []
+    if draft.is_real and any(order.intent.is_opening for order in draft.holdings.orders):
+        return []  # once it has ended the target is as large as all of it
     if draft.mark is None or (draft.mark - plan.target_price) * position.side.sign >= 0:
         return []
     target = OrderIntent(
@@ -603,6 +607,15 @@ def _target(
     )
     smaller = [Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in limits]
     return [*smaller, Place(intent=target)]
+
+
+def _is_target_too_small(draft: _Draft, position: Position, limits: list[Order]) -> bool:
+    """Whether what rests is the target of a part of the position. On paper a target grows with its
+    entry.
+    """
+    is_target = all(order.intent.purpose is Purpose.TARGET for order in limits)
+    rests = sum(order.remaining_lots for order in limits)
+    return draft.is_real and is_target and rests < position.lots
 
 
 def _close_position(draft: _Draft, position: Position, reason: Reason) -> tuple[Step, ...]:

@@ -312,6 +312,12 @@ class State:
         `lifts`, no other.
         """
         limits = self.limits or Limits.first(equity_jpy=holdings.equity_jpy, now_ms=now_ms)
+        if self.ledger is not None and holdings.ledger is not None:
+            limits = limits.restage(
+                before_jpy=self.ledger.capital_jpy,
+                after_jpy=holdings.ledger.capital_jpy,
+                equity_jpy=holdings.equity_jpy,
+            )
         if (
             holdings.untouched
         ):  # its equity is the capital, whatever that was set to before: nothing was lost
@@ -340,7 +346,8 @@ class State:
             raise AssertionError("the limits are there once an account was booked")
         return Account(
             equity_jpy=holdings.equity_jpy,
-            capital_jpy=Decimal(capital_jpy),
+            capital_jpy=(Decimal(capital_jpy) if self.ledger is None else self.ledger.capital_jpy),
+            is_staged=self.ledger is not None,
             available_jpy=holdings.available_jpy,
             equity_peak_jpy=self.limits.equity_peak_jpy,
             day_start_equity_jpy=self.limits.day_start_equity_jpy,

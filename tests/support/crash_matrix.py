@@ -1,5 +1,5 @@
-"""Every call that a live tick makes to the outside, and what can go wrong at each: the process dies,
-stands still while another tick works, the answer is lost, the store is gone.
+"""Every call that a live tick makes to the outside, and what can go wrong at each: the process
+dies, stands still while another tick works, the answer is lost, the store is gone.
 
 What the exchange really holds is asked of the sandbox itself, after ticks that nothing disturbs.
 """

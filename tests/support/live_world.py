@@ -1,5 +1,5 @@
-"""A bot that trades live on the sandbox: real HTTP, real signatures, one stepped clock for both, and
-a signal that is scripted.
+"""A bot that trades live on the sandbox: real HTTP, real signatures, one stepped clock for both,
+and a signal that is scripted.
 """
 
 import itertools

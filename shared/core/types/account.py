@@ -122,3 +122,4 @@ class Account:
     goal: Goal | None = None
     entry_resting: bool = False
     attempts_used: int = 0
+    is_staged: bool = False

@@ -66,6 +66,10 @@ class Traces:
     btc: Decimal = Decimal(0)
     strangers: tuple[int, ...] = ()
 
+    def lots(self, side: Side) -> int:
+        """How much more of a side is there than the ledger explains."""
+        return self.long_lots if side is Side.LONG else self.short_lots
+
     def agrees(self, other: "Traces") -> bool:
         """Whether nothing unexplained came or went between the two.
 

@@ -1,4 +1,7 @@
-"""Which of bitbank's orders is which of ours: by its form, for bitbank knows no id of ours. Pure."""
+"""Which of bitbank's orders is which of ours: by its form, for bitbank knows none of our ids.
+
+Pure.
+"""
 
 from collections.abc import Iterable
 

@@ -13,7 +13,7 @@ from typing import Self
 from shared.core.clock import Clock
 from shared.core.errors import BotError, LeaseLost
 from shared.core.frozen import copy_with
-from shared.core.money import jpy
+from shared.core.money import ZERO, jpy
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
@@ -51,6 +51,8 @@ from shared.orders.ledger import (
     ledger_equity_jpy,
     open_ledger,
     rates_of,
+    restage_ledger,
+    staged_capital_jpy,
 )
 from shared.orders.ports import Fence
 
@@ -123,7 +125,8 @@ class BitbankExchange:
         Raises `Unavailable` and `BadData` where the account could not be read whole.
         """
         del counted, fence
-        before = ledger or open_ledger(self._settings.capital_jpy, now_ms)
+        capital = staged_capital_jpy(self._settings)
+        before = open_ledger(capital, now_ms) if ledger is None else restage_ledger(ledger, capital)
         if self._rules is not None:
             before = copy_with(before, rates=rates_of(self._rules))
         known = self._read(now_ms, before, intents)
@@ -241,7 +244,6 @@ class BitbankExchange:
             orders=known.orders,
             trades=known.trades,
             fills=known.fills,
-            opened_with_jpy=ledger.capital_jpy,
             untouched=ledger.next_fill_sequence == 1,
             ledger=ledger,
             fates=known.fates,
@@ -262,7 +264,7 @@ class BitbankExchange:
         sides = [reading.margin.available_long_jpy]
         if self._settings.has_shorts:
             sides.append(reading.margin.available_short_jpy)
-        return jpy(max(0, min(sides)))
+        return jpy(max(ZERO, min(sides)))
 
     def _margin_issues(self) -> tuple[Issue, ...]:
         margin = None if self._last is None else self._last.margin

@@ -51,7 +51,7 @@ LAG_MS = 15_000
 PROOF_AFTER_MS = 120_000
 """A lost entry is disproved by a reading that comes so long after it could last arrive."""
 QUIET_MS = 300_000
-"""Money that came or went is a deposit or withdrawal only where nothing was executed for so long."""
+"""Money that came or went is a deposit or withdrawal only where nothing was executed that long."""
 APART_MS = 120_000
 """Two readings that lie so far apart are of two ticks."""
 SETTLES_MS = 3_000
@@ -431,10 +431,11 @@ def _position_issues(
         beyond = there[side] - _lots(positions, side)
         if not beyond or _is_fresh(reading, side, kind, ours):
             continue
-        was = (
-            0 if before is None else (before.long_lots if side is Side.LONG else before.short_lots)
+        is_old = (
+            before is not None
+            and before.lots(side) == beyond
+            and traces.read_at - before.read_at > LAG_MS
         )
-        is_old = before is not None and was == beyond and traces.read_at - before.read_at > LAG_MS
         reason = Reason.ACCOUNT_UNSETTLED
         if is_old:
             reason = Reason.POSITION_UNEXPLAINED if beyond > 0 else Reason.POSITION_SHORT
