@@ -28,11 +28,11 @@ class BoundedChannel(ABC):
         if left <= 0:
             self._log_failure("no time was left")
             return False
-        return self._tell_within(alerts, min(left, LONGEST_SECONDS))
+        return self._tell_until(alerts, time.monotonic() + min(left, LONGEST_SECONDS))
 
     @abstractmethod
-    def _tell_within(self, alerts: Sequence[Alert], seconds: float) -> bool:
-        """Tell them in so many seconds; what keeps it from that is logged and not raised."""
+    def _tell_until(self, alerts: Sequence[Alert], until: float) -> bool:
+        """Tell them by then (monotonic); what keeps it from that is logged and not raised."""
 
     def _log_failure(self, problem: str) -> None:
         self._write("alerts.second_failed", severity="ERROR", channel=self.name, problem=problem)

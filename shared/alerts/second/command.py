@@ -41,9 +41,8 @@ class OwnCommand(BoundedChannel):
     def __repr__(self) -> str:
         return f"OwnCommand({self._words[0]})"
 
-    def _tell_within(self, alerts: Sequence[Alert], seconds: float) -> bool:
+    def _tell_until(self, alerts: Sequence[Alert], until: float) -> bool:
         """Run it; whether it ended well in time. What it started ends with it."""
-        until = time.monotonic() + seconds
         try:
             # It is the owner's own line, split without a shell.
             process = subprocess.Popen(  # noqa: S603

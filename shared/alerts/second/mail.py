@@ -57,16 +57,16 @@ class Mail(BoundedChannel):
     def __repr__(self) -> str:
         return f"Mail({self._host})"
 
-    def _tell_within(self, alerts: Sequence[Alert], seconds: float) -> bool:
+    def _tell_until(self, alerts: Sequence[Alert], until: float) -> bool:
         """Send one e-mail; whether the server took it for anybody: who is refused once is refused
         for ever, and must not make it come again.
         """
         from shared.core.sessions import NoTimeLeft, ending
 
-        until = time.monotonic() + seconds
         try:
             with ending(until=until, silence_seconds=LONGEST_SECONDS):
-                refused = self._send(self._message(alerts), min(seconds, _CONNECT_SECONDS))
+                left = until - time.monotonic()
+                refused = self._send(self._message(alerts), min(left, _CONNECT_SECONDS))
         except (OSError, smtplib.SMTPException, ValueError, NoTimeLeft) as error:
             self._log_failure(type(error).__name__)
             return False
