@@ -134,8 +134,8 @@ def _recognize(
         if written.order_id is not None:
             found[written.intent.id] = written.order_id
             if written.order_id not in ledger.ended:
-                ours = _tracked(written, written.order_id, written.at)
-                tracked.setdefault(written.order_id, ours)
+                followed = _tracked(written, written.order_id, written.at)
+                tracked.setdefault(written.order_id, followed)
     lost = [one for one in (*intents, *ledger.unseen) if one.intent.id not in found]
     for written in sorted(lost, key=lambda one: (one.intent.is_opening, one.at)):
         free = [
