@@ -26,6 +26,7 @@ from tests.support.tick_stories import INTERVAL, Script
 
 SAMPLE_SECONDS = 22
 LEAST_OF_A_SAMPLE = 12
+ENOUGH = 30
 TICKS = 90
 READINGS = {
     "closes": "together",
@@ -228,5 +229,6 @@ def test_whatever_strikes_a_live_tick_at_any_call_costs_time_and_nothing_else(
     print(f"{sorted(found)}\n{dict(counts)}")
     assert not broken, "\n".join([f"{len(broken)} of {played}", *broken[:20]])
     assert len(found) >= 6, sorted(found)
-    assert counts["killed"] > 0
-    assert counts["entries"] > 0
+    if played >= ENOUGH:
+        assert counts["killed"] > 0
+        assert counts["entries"] > 0

@@ -91,7 +91,7 @@ BUGS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
     what_has_ended_is_followed_again: "the book",
     surplus_stops_stay: "stops for",
     orders_without_a_position_stay: "stops for",
-    strangers_orders_are_cleaned_up: "the stranger's order",
+    strangers_orders_are_cleaned_up: "was to be cancelled",
 }
 
 

@@ -4,6 +4,7 @@ dies, stands still while another tick works, the answer is lost, the store is go
 What the exchange really holds is asked of the sandbox itself, after ticks that nothing disturbs.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -307,9 +308,8 @@ def _stop_lots(truth: dict[str, Any], side: Side) -> int:
 def _orders(world: LiveWorld, before: _Sent, case: Case) -> Iterator[str]:
     truth = world.truth()
     live = set(truth["live"])
-    for number in before.strangers:
-        if number not in live:
-            yield f"the stranger's order {number} is gone"
+    for number in sorted(cancels_asked_for(world) & set(before.strangers)):
+        yield f"the stranger's order {number} was to be cancelled"
     if len(truth["positions"]) > 1:
         yield "two positions"
     fresh = [row for row in truth["orders"] if row["order_id"] not in before.orders]
@@ -336,6 +336,15 @@ def _orders(world: LiveWorld, before: _Sent, case: Case) -> Iterator[str]:
     orders = [row for row in truth["orders"] if row["order_id"] in live]
     if len(orders) - len(before.strangers) > MOST_LIVE:
         yield f"{len(orders)} orders are live"
+
+
+def cancels_asked_for(world: LiveWorld) -> set[int]:
+    """The orders that somebody asked to cancel: the exchange itself may end others."""
+    return {
+        json.loads(one.body)["order_id"]
+        for one in world.sandbox.private.log
+        if one.endpoint == "cancel_order"
+    }
 
 
 def _is_opening(row: dict[str, Any]) -> bool:
