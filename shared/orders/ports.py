@@ -56,6 +56,11 @@ class Exchange(Protocol):
         """Whether a tick has to stay with its entry: its fills bring no stop by themselves."""
         ...
 
+    @property
+    def requests(self) -> int:
+        """How many requests were sent to it."""
+        ...
+
     def reconcile(
         self,
         now_ms: int,

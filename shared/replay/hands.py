@@ -107,7 +107,7 @@ class AccountInHand:
     # the account
 
     is_attended = False
-    may_have_entry = False
+    has_unfound_entry = False
 
     def reconcile(self, now_ms: int) -> Holdings:
         """Settle the account from the final candles of the path; what the state has `counted` need

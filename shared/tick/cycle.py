@@ -106,7 +106,8 @@ def run_tick(
     whole = settings.tick.answer_by_seconds
     until = Deadline.after(whole) if deadline is None else deadline
     with bind_deadline(until):
-        meter = Meter(ports.documents, ports.feed, began=until.at - whole)
+        exchange = ports.exchange if ports.exchange.is_attended else None
+        meter = Meter(ports.documents, ports.feed, exchange=exchange, began=until.at - whole)
         with bind_deadline(until.earlier(2 * RESERVE * whole)):
             start = _begin(ports, settings, request, until, meter)
         return _run(start)
@@ -343,7 +344,11 @@ def _save_with(
 
 def _report(start: _Start, work: _Work, turn: Turn) -> TickReport:
     return start.reporter.report(
-        turn, loaded=work.loaded, model=work.source.model, orders=work.desk.records
+        turn,
+        loaded=work.loaded,
+        model=work.source.model,
+        orders=work.desk.records,
+        bare_ms=work.desk.bare_ms(start.clock.now_ms()),
     )
 
 

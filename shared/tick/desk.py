@@ -36,6 +36,7 @@ from shared.core.types import (
     Outcome,
     PairRules,
     PositionPlan,
+    Purpose,
     Rejected,
     TrackedOrder,
     Trade,
@@ -86,6 +87,7 @@ class Desk:
         self._trades: tuple[Trade, ...] = ()
         self._unfound: dict[str, OpenIntent] = {}
         self._permission: OrderIntent | None = None
+        self._stops_at: list[int] = []
         self.fates: dict[str, Fate] | None = None if ledger is None else {}
         self.records: list[OrderRecord] = []
         self.intents: list[Document] = []
@@ -119,9 +121,20 @@ class Desk:
         return self._exchange.has_news()
 
     @property
-    def may_have_entry(self) -> bool:
+    def has_unfound_entry(self) -> bool:
         """Whether an entry of this tick may be in the market though no answer said so."""
         return any(one.intent.is_opening for one in self._unfound.values())
+
+    def bare_ms(self, now_ms: int) -> int | None:
+        """The longest time from a fill of this tick at a real exchange to the stop that followed
+        it; None where nothing was opened.
+        """
+        opened = [fill.at for fill in self._fills if fill.purpose is Purpose.ENTRY]
+        waits = [
+            min((at for at in self._stops_at if at >= filled), default=now_ms) - filled
+            for filled in opened
+        ]
+        return max(waits, default=None)
 
     def _asked_about(self) -> list[OpenIntent]:
         return [*self._open, *self._unfound.values()]
@@ -149,6 +162,8 @@ class Desk:
             return
         if isinstance(outcome, Accepted):
             followed = TrackedOrder(order=outcome.order)
+            if intent.purpose is Purpose.STOP:
+                self._stops_at.append(outcome.order.placed_at)
             self._ledger = copy_with(self._ledger, tracked=(*self._ledger.tracked, followed))
         elif isinstance(outcome, Unknown):
             self._unfound[intent.id] = OpenIntent(

@@ -46,7 +46,7 @@ class Hands(Sender, Protocol):
         ...
 
     @property
-    def may_have_entry(self) -> bool:
+    def has_unfound_entry(self) -> bool:
         """Whether an entry of this tick may be in the market though no answer said so."""
         ...
 

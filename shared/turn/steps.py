@@ -30,7 +30,7 @@ from shared.market.path import OFFSETS_MS
 from shared.market.quality import believe_book
 from shared.orders import plan as planning
 from shared.orders.carry_out import carry_out
-from shared.orders.ledger import value_holdings
+from shared.orders.own_book import value_holdings
 from shared.risk import policy_of
 from shared.turn import pipeline
 from shared.turn.ports import Hands, Source, TurnClock
@@ -375,7 +375,7 @@ class Steps:
                 ):
                     turn = yield from self._attend_once(turn, market, part=f"a{looks}x")
                     entry = _own_entry(turn)
-                    is_over = entry is None and not self.hands.may_have_entry
+                    is_over = entry is None and not self.hands.has_unfound_entry
                     if is_over and not (turn.holdings and self.is_bare(turn.holdings)):
                         return turn
                     if entry is not None and self._is_due_to_end(ends_at):
@@ -397,14 +397,14 @@ class Steps:
 
     def _attend_once(self, turn: Turn, market: Market, *, part: str) -> Found:
         holdings = self.hands.holdings(self.clock.now_ms())
-        turn = yield from self.book(turn, self._valued(holdings, market))
+        turn = yield from self.book(turn, self._at_book(holdings, market))
         return (yield from self.protect(turn, market, part=part))
 
     def _end_entry(self, entry: Order) -> None:
         ending = planning.Cancel(order=entry, reason=Reason.ENTRY_EXPIRED)
         self.hands.send(ending, book=None, rules=None, plan=None)
 
-    def _valued(self, holdings: Holdings, market: Market) -> Holdings:
+    def _at_book(self, holdings: Holdings, market: Market) -> Holdings:
         if market.book is None:
             return holdings
         return value_holdings(

@@ -46,8 +46,8 @@ def what_was_lost_is_not_looked_for(patch: pytest.MonkeyPatch) -> None:
 
 
 def an_execution_is_booked_twice(patch: pytest.MonkeyPatch) -> None:
-    real = reckoning._listed
-    patch.setattr(reckoning, "_listed", lambda told: copy_with(real(told), number=-told.trade_id))
+    real = reckoning._entry_of
+    patch.setattr(reckoning, "_entry_of", lambda told: copy_with(real(told), number=-told.trade_id))
 
 
 def what_has_ended_is_followed_again(patch: pytest.MonkeyPatch) -> None:

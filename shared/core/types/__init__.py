@@ -8,9 +8,9 @@ from shared.core.types.arrays import BoolArray, FloatArray, Int8Array, IntArray
 from shared.core.types.candles import Candles, Timeframe
 from shared.core.types.ledger import (
     Fate,
+    HoldingRates,
     Ledger,
     OpenIntent,
-    Rates,
     Stranger,
     Traces,
     TrackedOrder,
@@ -67,6 +67,7 @@ __all__ = [
     "FloatArray",
     "Forecast",
     "Goal",
+    "HoldingRates",
     "Holdings",
     "Int8Array",
     "IntArray",
@@ -86,7 +87,6 @@ __all__ = [
     "PositionPlan",
     "Prediction",
     "Purpose",
-    "Rates",
     "Rejected",
     "Side",
     "Signal",

@@ -57,6 +57,9 @@ class Traces:
 
     Where two readings agree in it, and the second comes long enough after the order could last
     arrive, there is no such order. `read_at` and `newest_order_id` only say which reading it was.
+
+    >>> Traces(read_at=0, newest_order_id=7, long_lots=12).lots(Side.LONG)
+    12
     """
 
     read_at: int
@@ -71,13 +74,13 @@ class Traces:
         """How much more of a side is there than the ledger explains."""
         return self.long_lots if side is Side.LONG else self.short_lots
 
-    def agrees(self, other: "Traces") -> bool:
+    def is_same_as(self, other: "Traces") -> bool:
         """Whether nothing unexplained came or went between the two.
 
         >>> before = Traces(read_at=0, newest_order_id=7)
-        >>> before.agrees(Traces(read_at=180_000, newest_order_id=9))
+        >>> before.is_same_as(Traces(read_at=180_000, newest_order_id=9))
         True
-        >>> before.agrees(Traces(read_at=180_000, newest_order_id=9, long_lots=12))
+        >>> before.is_same_as(Traces(read_at=180_000, newest_order_id=9, long_lots=12))
         False
         """
         return (self.long_lots, self.short_lots, self.jpy, self.btc, self.strangers) == (
@@ -108,6 +111,13 @@ class OpenIntent:
     It was written at `at` and cannot arrive after `until`. `order_id` where the exchange told it;
     without it the answer was lost. `before` is what was read before it was sent, `looked` the first
     whole reading after its time that did not show it.
+
+    >>> from shared.core.types.orders import OrderKind, Purpose
+    >>> close = OrderIntent(
+    ...     id="t1~c1", purpose=Purpose.CLOSE, side=Side.LONG, kind=OrderKind.MARKET, lots=12
+    ... )
+    >>> OpenIntent(intent=close, at=0, until=170_000).order_id is None
+    True
     """
 
     intent: OrderIntent
@@ -123,6 +133,9 @@ class Stranger:
     """An order of the pair that is not ours. It is never touched.
 
     `is_like_ours`: of a form that only a bot sends, so that another writer must be about.
+
+    >>> Stranger(order_id=7, is_like_ours=False).order_id
+    7
     """
 
     order_id: int
@@ -130,8 +143,19 @@ class Stranger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
-    """What holding costs, as the exchange last stated it."""
+class HoldingRates:
+    """What holding costs, as the exchange last stated it.
+
+    >>> rates = HoldingRates(
+    ...     maker_fee_rate=Decimal(0),
+    ...     taker_fee_rate=Decimal("0.001"),
+    ...     long_interest_rate_day=Decimal("0.0004"),
+    ...     short_interest_rate_day=Decimal("0.0006"),
+    ...     margin_ratio=Decimal("0.5"),
+    ... )
+    >>> rates.interest_rate_day(Side.SHORT)
+    Decimal('0.0006')
+    """
 
     maker_fee_rate: Decimal
     taker_fee_rate: Decimal
@@ -146,7 +170,11 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookedExecution:
-    """An execution that is in the ledger, by the exchange's number."""
+    """An execution that is in the ledger, by the exchange's number.
+
+    >>> BookedExecution(number=7, at=0).number
+    7
+    """
 
     number: int
     at: int
@@ -180,7 +208,7 @@ class Ledger:
     next_fill_sequence: int = 1
     next_trade_sequence: int = 1
     mark_price: Decimal | None = None
-    rates: Rates | None = None
+    rates: HoldingRates | None = None
     aside_jpy: Decimal | None = None
     aside_btc: Decimal | None = None
     drift: Traces | None = None

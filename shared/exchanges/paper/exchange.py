@@ -120,6 +120,7 @@ class PaperExchange:
         self._unknown: Mapping[str, Any] = {}
 
     is_attended = False
+    requests = 0
 
     def reconcile(
         self,

@@ -25,6 +25,8 @@ SENTENCES = {
         "The capital that is set is not what the account began with; its money was not changed."
     ),
     "alerts.title.no_entries": "No entries: {reason}.",
+    "alerts.title.account": "The real account is not as the bot's book says: {reason}.",
+    "alerts.title.money": "Money or coins came to the account, or went.",
     "alerts.title.time_impossible": "A time that lies in the future is not believed: {what}.",
     "alerts.title.late": (
         "{ticks} ticks in a row came too late: nothing is entered and no time exit is made."

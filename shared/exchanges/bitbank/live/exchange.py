@@ -46,7 +46,7 @@ from shared.exchanges.bitbank.sending import (
     send_order,
 )
 from shared.exchanges.bitbank.signed import SignedRest
-from shared.orders.ledger import (
+from shared.orders.own_book import (
     free_jpy,
     ledger_equity_jpy,
     open_ledger,
@@ -149,6 +149,11 @@ class BitbankExchange:
     ) -> Holdings:
         """The same: what is held is asked, never guessed."""
         return self.reconcile(now_ms, ledger=ledger, intents=intents)
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent."""
+        return self._rest.requests
 
     def has_news(self) -> bool:
         """Whether another order rests than at the last reading, or has executed more: one request

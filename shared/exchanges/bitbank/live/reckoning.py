@@ -41,7 +41,7 @@ from shared.exchanges.bitbank.recognition import (
     permitted_intent,
 )
 from shared.orders.closing import position_left
-from shared.orders.ledger import Executed, book_execution, manual_close
+from shared.orders.own_book import Executed, book_execution, manual_close
 
 OVERLAP_MS = 900_000
 """Executions are read again for so long: bitbank tells some late, and not in the order of their
@@ -83,10 +83,10 @@ def reckon(
 ) -> Reckoned:
     """Reckon up one reading."""
     tracked, found = _recognize(reading, ledger, intents, kind)
-    ledger = copy_with(ledger, tracked=tuple(_seen(one, reading) for one in tracked))
+    ledger = copy_with(ledger, tracked=tuple(_as_told(one, reading) for one in tracked))
     ledger, fills, trades = _book_ours(reading, ledger, kind)
     ledger, more_fills, more_trades = _book_strange_closes(reading, ledger, kind)
-    positions = _held(ledger, reading, kind)
+    positions = _holding(ledger, reading, kind)
     there = _there(reading, ledger, kind)
     traces = _traces(reading, ledger, positions, there, kind)
     is_whole = _is_whole(reading, ledger)
@@ -134,7 +134,7 @@ def _recognize(
         if written.order_id is not None:
             found[written.intent.id] = written.order_id
             if written.order_id not in ledger.ended:
-                followed = _tracked(written, written.order_id, written.at)
+                followed = _follow(written, written.order_id, written.at)
                 tracked.setdefault(written.order_id, followed)
     lost = [one for one in (*intents, *ledger.unseen) if one.intent.id not in found]
     for written in sorted(lost, key=lambda one: (one.intent.is_opening, one.at)):
@@ -148,7 +148,7 @@ def _recognize(
         if len(may_be) == 1 or (may_be and not written.intent.is_opening):
             order = may_be[0]
             found[written.intent.id] = order.order_id
-            tracked[order.order_id] = _tracked(written, order.order_id, order.ordered_at)
+            tracked[order.order_id] = _follow(written, order.order_id, order.ordered_at)
     for entry in intents:
         entry_id = found.get(entry.intent.id)
         if entry.intent.is_opening and entry_id is not None:
@@ -156,11 +156,11 @@ def _recognize(
                 intent = permitted_intent(entry, entry_id, order, is_margin=kind.has_debt)
                 if number not in tracked and number not in ledger.ended and intent is not None:
                     ours = copy_with(entry, intent=intent)
-                    tracked[number] = _tracked(ours, number, order.ordered_at)
+                    tracked[number] = _follow(ours, number, order.ordered_at)
     return list(tracked.values()), found
 
 
-def _tracked(written: OpenIntent, order_id: int, placed_at: int) -> TrackedOrder:
+def _follow(written: OpenIntent, order_id: int, placed_at: int) -> TrackedOrder:
     order = Order(
         order_id=order_id,
         intent=written.intent,
@@ -170,7 +170,7 @@ def _tracked(written: OpenIntent, order_id: int, placed_at: int) -> TrackedOrder
     return TrackedOrder(order=order)
 
 
-def _seen(one: TrackedOrder, reading: Reading) -> TrackedOrder:
+def _as_told(one: TrackedOrder, reading: Reading) -> TrackedOrder:
     """As the reading shows it. What it executed never becomes less."""
     told = reading.orders.get(one.order.order_id)
     if told is None:
@@ -230,7 +230,7 @@ def _book_ours(
         intent = one.order.intent
         if not intent.is_opening and ledger.position(intent.side) is None:
             continue  # it closes what is not told yet
-        done = book_execution(ledger, intent, _executed(told, kind), kind=kind)
+        done = book_execution(ledger, intent, _execution(told, kind), kind=kind)
         after = copy_with(
             one,
             booked_lots=one.booked_lots + told.lots,
@@ -245,7 +245,7 @@ def _book_ours(
         ledger = copy_with(
             done.ledger,
             tracked=tuple(after if held is one else held for held in ledger.tracked),
-            booked=(*ledger.booked, _listed(told)),
+            booked=(*ledger.booked, _entry_of(told)),
         )
         fills.append(done.fill)
         trades += [] if done.trade is None else [done.trade]
@@ -268,7 +268,7 @@ def _book_strange_closes(
         side = _closed_side(told, kind)
         if told.trade_id in known or told.order_id in ours or side is None:
             continue
-        expected = sum(held.lots for held in _held(ledger, reading, kind) if held.side is side)
+        expected = sum(held.lots for held in _holding(ledger, reading, kind) if held.side is side)
         short = expected - _there(reading, ledger, kind)[side]
         lots = min(told.lots, short, ledger.lots(side))
         if lots <= 0 or _is_fresh(reading, side, kind, ours):
@@ -276,14 +276,14 @@ def _book_strange_closes(
         reason = Reason.EXIT_LOSSCUT if told.kind == "losscut" else Reason.EXIT_MANUAL
         intent = manual_close(side, lots, number=told.trade_id, reason=reason)
         part = copy_with(told, lots=lots)
-        done = book_execution(ledger, intent, _executed(part, kind), kind=kind)
-        ledger = copy_with(done.ledger, booked=(*ledger.booked, _listed(told)))
+        done = book_execution(ledger, intent, _execution(part, kind), kind=kind)
+        ledger = copy_with(done.ledger, booked=(*ledger.booked, _entry_of(told)))
         fills.append(done.fill)
         trades += [] if done.trade is None else [done.trade]
     return ledger, fills, trades
 
 
-def _listed(told: ExchangeTrade) -> BookedExecution:
+def _entry_of(told: ExchangeTrade) -> BookedExecution:
     return BookedExecution(number=told.trade_id, at=told.executed_at)
 
 
@@ -297,7 +297,7 @@ def _closed_side(told: ExchangeTrade, kind: AccountKind) -> Side | None:
     return Side.LONG if told.position_side is None and not told.is_buy else None
 
 
-def _executed(told: ExchangeTrade, kind: AccountKind) -> Executed:
+def _execution(told: ExchangeTrade, kind: AccountKind) -> Executed:
     return Executed(
         number=told.trade_id,
         order_id=told.order_id,
@@ -313,7 +313,7 @@ def _executed(told: ExchangeTrade, kind: AccountKind) -> Executed:
 # what is held
 
 
-def _held(ledger: Ledger, reading: Reading, kind: AccountKind) -> tuple[Position, ...]:
+def _holding(ledger: Ledger, reading: Reading, kind: AccountKind) -> tuple[Position, ...]:
     """The book's positions with what orders executed and no execution says yet."""
     held = {position.side: position for position in ledger.positions}
     for one in ledger.tracked:
@@ -322,7 +322,7 @@ def _held(ledger: Ledger, reading: Reading, kind: AccountKind) -> tuple[Position
             continue
         before = held.get(intent.side)
         if intent.is_opening:
-            entry = _unbooked_entry(one, reading.orders.get(one.order.order_id))
+            entry = _entry_to_come(one, reading.orders.get(one.order.order_id))
             entries = (*(before.entries if before else ()), entry)
             held[intent.side] = Position(side=intent.side, entries=entries)
         elif before is not None:
@@ -331,7 +331,7 @@ def _held(ledger: Ledger, reading: Reading, kind: AccountKind) -> tuple[Position
     return tuple(position for position in held.values() if position.entries)
 
 
-def _unbooked_entry(one: TrackedOrder, told: ExchangeOrder | None) -> Entry:
+def _entry_to_come(one: TrackedOrder, told: ExchangeOrder | None) -> Entry:
     """What was executed and is not told, at the order's average price."""
     price = one.order.intent.price or 0
     if told is not None and told.average_price > 0:
@@ -353,7 +353,7 @@ def _there(reading: Reading, ledger: Ledger, kind: AccountKind) -> dict[Side, in
             Side.SHORT: reading.positions.short.lots,
         }
     onhand = lots_from_btc(reading.balances.btc.onhand)
-    expected = sum(position.lots for position in _held(ledger, reading, kind))
+    expected = sum(position.lots for position in _holding(ledger, reading, kind))
     return {Side.LONG: min(onhand, expected), Side.SHORT: 0}
 
 
@@ -491,8 +491,8 @@ def _is_disproved(written: OpenIntent, traces: Traces) -> bool:
         and before is not None
         and traces.read_at >= written.until + PROOF_AFTER_MS
         and traces.read_at - looked.read_at >= APART_MS
-        and looked.agrees(traces)
-        and before.agrees(traces)
+        and looked.is_same_as(traces)
+        and before.is_same_as(traces)
     )
 
 

@@ -17,7 +17,7 @@ from shared.core.types import (
     Side,
     Traces,
 )
-from shared.orders.ledger import (
+from shared.orders.own_book import (
     Executed,
     book_execution,
     free_jpy,

@@ -16,6 +16,7 @@ from shared.core.settings import Settings
 from shared.core.types import (
     AccountKind,
     Fill,
+    HoldingRates,
     Holdings,
     Ledger,
     OrderIntent,
@@ -23,7 +24,6 @@ from shared.core.types import (
     PairRules,
     Position,
     Purpose,
-    Rates,
     Side,
     Trade,
 )
@@ -103,9 +103,9 @@ def restage_ledger(ledger: Ledger, capital_jpy: Decimal) -> Ledger:
     )
 
 
-def rates_of(rules: PairRules) -> Rates:
+def rates_of(rules: PairRules) -> HoldingRates:
     """What holding costs by the pair's rules."""
-    return Rates(
+    return HoldingRates(
         maker_fee_rate=rules.maker_fee_rate,
         taker_fee_rate=rules.taker_fee_rate,
         long_interest_rate_day=rules.long_interest_rate_day,
