@@ -21,7 +21,7 @@ from shared.core.logs import log
 from shared.core.masking import quote_value, register_secret_variables, register_secrets
 from shared.core.settings import Settings, is_loopback
 from shared.core.settings.original_variables import left_over
-from shared.core.types import Alert, Level, PositionPlan, TickReport
+from shared.core.types import Alert, Level, OrderIntent, PositionPlan, TickReport
 from shared.exchanges.bitbank.feed import BitbankFeed
 from shared.exchanges.paper.account import PaperAccount
 from shared.market.archive import CandleWindows
@@ -194,6 +194,19 @@ def exchange_for(
     key, secret = (environ[name] for name in EXCHANGE_KEY)
     exchange = kind.open(settings, clock, key=key, secret=secret)
     return exchange
+
+
+def examine_order(
+    settings: Settings, environ: Mapping[str, str], order_id: int, intent: OrderIntent
+) -> tuple[str, ...] | None:
+    """In what an order of the real account is not the one that was meant; None where there is none
+    of that number.
+    """
+    from shared.exchanges.bitbank.live.exchange import BitbankExchange
+
+    key, secret = (environ.get(name, "") for name in EXCHANGE_KEY)
+    exchange = BitbankExchange.open(settings, clock_for(settings), key=key, secret=secret)
+    return exchange.examine_order(order_id, intent)
 
 
 def clock_for(settings: Settings) -> Clock:

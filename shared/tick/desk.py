@@ -43,6 +43,7 @@ from shared.core.types import (
 )
 from shared.orders import plan as planning
 from shared.orders.carry_out import record_of
+from shared.orders.correcting import Corrected
 from shared.orders.ports import Exchange, Fence
 from shared.stores.lease import Lease
 from shared.stores.ports import Document
@@ -67,14 +68,15 @@ class Desk:
         opens_until: int,
         counted: Counted | None = None,
         ledger: Ledger | None = None,
+        corrected: Corrected | None = None,
         open_intents: Sequence[OpenIntent] = (),
         blocked_by_unknown: bool = False,
     ) -> None:
         """Work under a lease. Nothing that opens leaves after `opens_until`.
 
         `counted` is what the saved state has counted of the account, None where that is not known.
-        `ledger` is the bot's own book of a real account, `open_intents` are those of ticks before
-        that no state knows of. Nothing opens while it is `blocked_by_unknown`: an order of a tick
+        `ledger` is the bot's own book of a real account, `corrected` what a person's correction of
+        it brought about, `open_intents` are those of ticks before that no state knows of. Nothing opens while it is `blocked_by_unknown`: an order of a tick
         before may be in the market, or not.
         """
         self._exchange, self._bot, self._clock, self._settings = exchange, bot, clock, settings
@@ -82,8 +84,8 @@ class Desk:
         self.fence = Fence(number=lease.fence, until=lease.expires_at, held=lease.document)
         self._began_at, self._began = clock.now_ms(), time.monotonic()
         self._ledger, self._open = ledger, list(open_intents)
-        self._fills: tuple[Fill, ...] = ()
-        self._trades: tuple[Trade, ...] = ()
+        self._fills: tuple[Fill, ...] = () if corrected is None else corrected.fills
+        self._trades: tuple[Trade, ...] = () if corrected is None else corrected.trades
         self._unfound: dict[str, OpenIntent] = {}
         self._permission: OrderIntent | None = None
         self.fates: dict[str, Fate] | None = None if ledger is None else {}
