@@ -162,6 +162,18 @@ def bucket_for(settings: Settings) -> Bucket:
     return bucket
 
 
+def documents_at(address: str, name: str) -> DocumentStore:
+    """The document store at an address; `name` is what a person gave it by."""
+    store: DocumentStore = _open_adapter(address, name, DOCUMENTS)
+    return store
+
+
+def bucket_at(address: str, name: str) -> Bucket:
+    """The bucket at an address."""
+    bucket: Bucket = _open_adapter(address, name, BUCKETS)
+    return bucket
+
+
 def secrets_for(address: str) -> Any:
     """The `SecretStore` at an address like `secretmanager://PROJECT` or `file:///PATH`: for whoever
     sets a bot up, changes its keys or examines it.

@@ -35,9 +35,7 @@ def command(
         now_ms, bot = here.clock.now_ms(), here.settings.id
         ordered = order_flatten(here.bot, who=by or who_asks(), why=reason, now_ms=now_ms)
         called = None if no_tick else call_tick(here)
-    head = say(
-        "acts.flatten", bot=bot, at=jst_text(ordered.at), who=ordered.who, why=ordered.why
-    )
+    head = say("acts.flatten", bot=bot, at=jst_text(ordered.at), who=ordered.who, why=ordered.why)
     lines = [head, say("acts.flatten_meaning"), *_came_lines(called)]
     held = None if called is None else _held(called)
     data = {

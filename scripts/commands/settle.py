@@ -53,7 +53,9 @@ def command(
         except Conflict as error:
             raise UserError(str(error), remedy="run it again in a moment") from error
         except NotThere as error:
-            raise UserError(str(error), remedy="`scripts/bot status` names those that are") from error
+            raise UserError(
+                str(error), remedy="`scripts/bot status` names those that are"
+            ) from error
     text = (
         say("acts.settled_absent", intent=intent)
         if found is None

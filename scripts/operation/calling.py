@@ -1,5 +1,5 @@
-"""Calling a tick at once, after a person has ordered something: the function where the settings name
-it, this process otherwise.
+"""Calling a tick at once, after a person has ordered something: the function where the settings
+name it, this process otherwise.
 """
 
 from dataclasses import dataclass

@@ -32,8 +32,8 @@ class Corrected:
 
 def correct_ledger(ledger: Ledger, asked: Adoption, *, kind: AccountKind) -> Corrected | None:
     """The book as a person ordered it to be; None where it was corrected by this order already, or
-    the order is of an earlier book. Where it does not hold what is to be forgotten any more, it only
-    remembers the order.
+    the order is of an earlier book. Where it does not hold what is to be forgotten any more, it
+    only remembers the order.
 
     What lies beside the book is explained anew by the next reading.
 

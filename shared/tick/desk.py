@@ -76,8 +76,9 @@ class Desk:
 
         `counted` is what the saved state has counted of the account, None where that is not known.
         `ledger` is the bot's own book of a real account, `corrected` what a person's correction of
-        it brought about, `open_intents` are those of ticks before that no state knows of. Nothing opens while it is `blocked_by_unknown`: an order of a tick
-        before may be in the market, or not.
+        it brought about, `open_intents` are those of ticks before that no state knows of. Nothing
+        opens while it is `blocked_by_unknown`: an order of a tick before may be in the market, or
+        not.
         """
         self._exchange, self._bot, self._clock, self._settings = exchange, bot, clock, settings
         self._lease, self._opens_until, self._counted = lease, opens_until, counted

@@ -88,7 +88,9 @@ def test_it_holds_until_a_person_resumes_and_nothing_is_entered_meanwhile(scene,
     assert all(report.status is TickStatus.HALTED for report in reports if report.decision)
     assert not any(report.orders or report.positions for report in reports)
     assert "Nothing is held." in say("flatten", "--why", "once more")
-    assert len([one for one in ports.documents.query("audit") if "flatten" in one.data["what"]]) == 1
+    assert (
+        len([one for one in ports.documents.query("audit") if "flatten" in one.data["what"]]) == 1
+    )
     say("resume", "--why", "back")
     control = ports.documents.get("control/default").data
     assert (control["halt"], control["flatten"]) == (None, None)

@@ -15,15 +15,14 @@ SENTENCES = {
     "acts.unread": "What is held could not be read; the next tick tries again.",
     "acts.position": "{side} {size} at {price}",
     "acts.open_intent": (
-        "open order {intent}: {purpose} {side} {size}, written at {at}; nobody knows what came of it"
+        "open order {intent}: {purpose} {side} {size}, written at {at}; nobody knows what came of"
+        " it"
     ),
     "acts.settle_how": (
         "look at the exchange, then: scripts/bot settle {intent} --found ORDER_ID --why TEXT, or"
         " --absent"
     ),
-    "acts.settled_found": (
-        "{intent} is the order {order_id}: the next tick follows and books it."
-    ),
+    "acts.settled_found": ("{intent} is the order {order_id}: the next tick follows and books it."),
     "acts.settled_absent": "{intent} never came to the exchange; it blocks nothing any more.",
     "acts.adopted": (
         "Bot {bot} takes over {side} {size} at {price}: the next tick books it and gives it a stop."
