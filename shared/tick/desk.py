@@ -130,7 +130,11 @@ class Desk:
         return [*self._open, *self._unfound.values()]
 
     def _note(self, holdings: Holdings) -> Holdings:
-        """Keep what a real exchange said; what was filled in this tick is told to its end."""
+        """Keep what a real exchange said; what was filled in this tick is told to its end.
+
+        An order that was found is the ledger's from then on: asked about once more, one that has
+        ended would be followed, and counted, a second time.
+        """
         if holdings.ledger is None:
             return holdings
         self._ledger = holdings.ledger
@@ -142,6 +146,7 @@ class Desk:
         for name, fate in self.fates.items():
             if fate is Fate.FOUND:
                 self._unfound.pop(name, None)
+        self._open = [one for one in self._open if self.fates.get(one.intent.id) is not Fate.FOUND]
         return copy_with(holdings, fills=self._fills, trades=self._trades)
 
     def _follow(self, intent: OrderIntent, outcome: Outcome, *, at: int) -> None:
