@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from models.retrain import RetrainPorts as RetrainPlace
     from shared.alerts.office import Office
     from shared.alerts.outlets import Outlet
+    from shared.rounds.calling import TickCaller
     from shared.rounds.cleaning import CleaningPlace
     from shared.rounds.duties import RoundsPlace
 
@@ -412,7 +413,6 @@ def rounds_place(
     clock: Clock | None = None,
 ) -> "RoundsPlace":
     """Where the watch looks around and the digest is told."""
-    from shared.rounds.calling import TickCaller
     from shared.rounds.duties import RoundsPlace
 
     documents = documents_for(settings) if documents is None else documents
@@ -425,11 +425,18 @@ def rounds_place(
         bucket=bucket,
         clock=clock,
         office=office_for(settings, environ, documents, clock),
-        call_tick=TickCaller(settings) if settings.rounds.tick_url else None,
+        call_tick=tick_caller(settings),
         skew_ms=lambda: feed.clock_skew_ms(
             deadline=time.monotonic() + settings.exchange.timeout_seconds
         ),
     )
+
+
+def tick_caller(settings: Settings) -> "TickCaller | None":
+    """What calls the tick's function where the settings name it."""
+    from shared.rounds.calling import TickCaller
+
+    return TickCaller(settings) if settings.rounds.tick_url else None
 
 
 def cleaning_place(settings: Settings) -> "CleaningPlace":

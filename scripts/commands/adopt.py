@@ -72,8 +72,13 @@ def command(
         except Conflict as error:
             raise UserError(str(error), remedy="run a tick first: scripts/bot tick") from error
         bot = here.settings.id
-    key = "acts.forgot" if forget else "acts.adopted"
-    text = say(key, bot=bot, side=side, size=btc(lots), price=yen(price))
+    text = say(
+        "acts.forgot" if forget else "acts.adopted",
+        bot=bot,
+        side=side,
+        size=btc(lots),
+        price=yen(price),
+    )
     emit({"bot": bot, "ordered": asked}, text, as_json=as_json)
 
 
@@ -127,7 +132,7 @@ def _check_surplus(here: Here, holdings: Holdings, side: Side, lots: int) -> Non
                 f"the account holds {beside} BTC beside the book", remedy="name no more than that"
             )
         return
-    surplus = _there(holdings, side) - _held(holdings, side)
+    surplus = _lots_there(holdings, side) - _lots_held(holdings, side)
     if surplus != lots:
         raise UserError(
             f"the exchange shows {btc(max(0, surplus))} {side} beyond the book, not {btc(lots)}",
@@ -138,7 +143,7 @@ def _check_surplus(here: Here, holdings: Holdings, side: Side, lots: int) -> Non
 
 def _check_missing(here: Here, holdings: Holdings, side: Side, lots: int) -> None:
     del here
-    missing = _held(holdings, side) - _there(holdings, side)
+    missing = _lots_held(holdings, side) - _lots_there(holdings, side)
     if missing != lots:
         raise UserError(
             f"the exchange shows {btc(max(0, missing))} {side} less than the book, not {btc(lots)}",
@@ -160,9 +165,9 @@ def _refuse_news(holdings: Holdings, side: Side, reason: Reason) -> None:
         )
 
 
-def _there(holdings: Holdings, side: Side) -> int:
+def _lots_there(holdings: Holdings, side: Side) -> int:
     return 0 if holdings.there_lots is None else holdings.there_lots.get(side, 0)
 
 
-def _held(holdings: Holdings, side: Side) -> int:
+def _lots_held(holdings: Holdings, side: Side) -> int:
     return sum(position.lots for position in holdings.positions if position.side is side)

@@ -37,7 +37,7 @@ def command(
         called = None if no_tick else call_tick(here)
     head = say("acts.flatten", bot=bot, at=jst_text(ordered.at), who=ordered.who, why=ordered.why)
     lines = [head, say("acts.flatten_meaning"), *_came_lines(called)]
-    held = None if called is None else _held(called)
+    held = None if called is None else _positions_left(called)
     data = {
         "flatten": ordered,
         "bot": bot,
@@ -49,7 +49,7 @@ def command(
     context.exit(0 if called is None or held == () else 1)
 
 
-def _held(called: CalledTick) -> tuple[Position, ...] | None:
+def _positions_left(called: CalledTick) -> tuple[Position, ...] | None:
     """What the tick left; None where it could not say."""
     report = called.report
     if report is None or report.equity_jpy is None or report.status is TickStatus.BUSY:
@@ -64,8 +64,8 @@ def _came_lines(called: CalledTick | None) -> list[str]:
         return [say("acts.tick_failed", why=called.trouble), say("acts.tick_waits")]
     report = called.report
     ran = say("acts.tick_ran", tick=report.tick, status=report.status)
-    lines = [ran, *(_sent(record) for record in report.orders)]
-    held = _held(called)
+    lines = [ran, *(_order_line(record) for record in report.orders)]
+    held = _positions_left(called)
     if held is None:
         return [*lines, say("acts.unread")]
     if not held:
@@ -77,7 +77,7 @@ def _came_lines(called: CalledTick | None) -> list[str]:
     return [*lines, say("acts.still_held", what=what)]
 
 
-def _sent(record: OrderRecord) -> str:
+def _order_line(record: OrderRecord) -> str:
     intent = record.intent
     return say(
         "acts.sent",

@@ -2,6 +2,7 @@
 name it, this process otherwise.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from functions import wiring
@@ -10,7 +11,6 @@ from shared.core.errors import BotError
 from shared.core.sentences import say
 from shared.core.tick_times import longest_hold_ms
 from shared.core.types import TickReport, TickStatus
-from shared.rounds.calling import TickCaller
 from shared.tick.cycle import run_tick
 from shared.tick.request import TickRequest
 
@@ -32,15 +32,16 @@ def call_tick(here: Here) -> CalledTick:
     Never raises what the bot knows: what was ordered stands, and the next tick carries it out.
     """
     try:
-        if here.settings.rounds.tick_url:
-            return _call_function(here)
+        caller = wiring.tick_caller(here.settings)
+        if caller is not None:
+            return _call_function(here, caller)
         return CalledTick(report=_run(here))
     except BotError as error:
         return CalledTick(report=None, trouble=str(error))
 
 
-def _call_function(here: Here) -> CalledTick:
-    if TickCaller(here.settings)():
+def _call_function(here: Here, caller: Callable[[], bool]) -> CalledTick:
+    if caller():
         stored = here.bot.last_report()
         return CalledTick(report=None if stored is None else TickReport.read(stored))
     url = here.settings.rounds.tick_url

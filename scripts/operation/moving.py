@@ -10,6 +10,6 @@ def refuse_moved(here: Here) -> None:
     moved = here.bot.control().moved
     if moved is None:
         return
-    key = "move.arriving" if moved.is_arriving else "move.gone"
+    found = say("move.arriving" if moved.is_arriving else "move.gone", store=moved.store)
     remedy = say("move.finish" if moved.is_arriving else "move.go_there", store=moved.store)
-    raise UserError(say(key, store=moved.store), remedy=remedy)
+    raise UserError(found, remedy=remedy)

@@ -121,8 +121,9 @@ def halt_lines(control: Ordered, state: State | None) -> Iterator[str]:
     halts it too.
     """
     if control.moved is not None:
-        where = "move.arriving" if control.moved.is_arriving else "move.gone"
-        yield say("status.moved", where=say(where, store=control.moved.store))
+        gone = control.moved
+        where = say("move.arriving" if gone.is_arriving else "move.gone", store=gone.store)
+        yield say("status.moved", where=where)
     if control.flatten is not None:
         asked = control.flatten
         yield say("status.flattening", who=asked.who, at=jst_text(asked.at), why=asked.why)

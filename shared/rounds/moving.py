@@ -98,8 +98,9 @@ class BotMove:
         """
         gone = self._here.control().moved
         if gone is not None and (gone.is_arriving or gone.store != self._target.address):
-            key = "move.arriving" if gone.is_arriving else "move.gone"
-            raise Conflict(say(key, store=gone.store))
+            raise Conflict(
+                say("move.arriving" if gone.is_arriving else "move.gone", store=gone.store)
+            )
         if gone is None:
             self._halt()
             self._check_source()
@@ -164,7 +165,7 @@ class BotMove:
         stored = self._source.documents.get(control.path_of(self._bot))
         if stored is None:
             raise Conflict(say("move.unhalted"))
-        gone = self._moved(self._target.address, is_arriving=False)
+        gone = self._mark_of(self._target.address, is_arriving=False)
         what = {"move": self._target.address}
         record = {"at": at, "who": self._who, "why": self._why, "bot": self._bot, "what": what}
         told = say("move.told", bot=self._bot, store=self._target.address)
@@ -199,7 +200,7 @@ class BotMove:
             return
         for one in self._of_bot(self._target):
             raise Conflict(say("move.not_empty", store=self._target.address, what=one.path))
-        arriving = self._moved(self._source.address, is_arriving=True)
+        arriving = self._mark_of(self._source.address, is_arriving=True)
         first = {"schema": control.SCHEMA, "halt": None, "lifted": None, "moved": arriving}
         self._target.documents.create(path, first)
 
@@ -217,7 +218,7 @@ class BotMove:
             [Write(kind="replace", path=path, data=data, version=there.version)]
         )
 
-    def _moved(self, store: str, *, is_arriving: bool) -> dict[str, Any]:
+    def _mark_of(self, store: str, *, is_arriving: bool) -> dict[str, Any]:
         at = self._now_ms()
         return asdict(
             Moved(

@@ -108,7 +108,7 @@ def _flatten(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     """What a person ordered to be closed is closed whatever was decided, or could not be: late,
     without a market, and without a signal.
     """
-    return guard("decide", turn, steps.flatten(turn)) if turn.is_flattening else turn
+    return guard("decide", turn, steps.close_all(turn)) if turn.is_flattening else turn
 
 
 def _order(turn: Turn, steps: Steps, guard: Guard) -> Turn:

@@ -284,7 +284,7 @@ class Steps:
         yield turn
         return turn
 
-    def flatten(self, turn: Turn) -> Found:
+    def close_all(self, turn: Turn) -> Found:
         """All that is held ends: a person ordered it, and it takes the place of what was decided.
 
         It needs no market and no signal, and is decided again as long as something is held.
