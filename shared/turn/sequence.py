@@ -113,7 +113,7 @@ def _flatten(turn: Turn, steps: Steps, guard: Guard) -> Turn:
 
 def _order(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     decision, holdings, market = turn.decision, turn.holdings, turn.market
-    if decision is None or holdings is None:
+    if decision is None or holdings is None or (market is None and not turn.is_flattening):
         return turn
     turn = guard("order", turn, steps.order(turn, decision, holdings, market))
     if turn.ordered and steps.hands.is_attended:
