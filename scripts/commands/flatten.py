@@ -64,7 +64,8 @@ def _came_lines(called: CalledTick | None) -> list[str]:
         return [say("acts.tick_failed", why=called.trouble), say("acts.tick_waits")]
     report = called.report
     ran = say("acts.tick_ran", tick=report.tick, status=report.status)
-    lines = [ran, *(_order_line(record) for record in report.orders)]
+    lines = [say("acts.tick_here", why=called.trouble)] if called.trouble else []
+    lines += [ran, *(_order_line(record) for record in report.orders)]
     held = _positions_left(called)
     if held is None:
         return [*lines, say("acts.unread")]

@@ -2,7 +2,6 @@
 name it, this process otherwise.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from functions import wiring
@@ -20,32 +19,31 @@ PAUSE_MS = 3_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalledTick:
-    """What came of a call: the report of a tick, or why there is none."""
+    """What came of a call: the report of a tick, or why there is none. `trouble` beside a report:
+    the function did not answer, and the tick ran in this process.
+    """
 
     report: TickReport | None
     trouble: str = ""
 
 
 def call_tick(here: Here) -> CalledTick:
-    """Run a tick now. Where one is at work it is waited for, as long as its lease can last.
+    """Run a tick now: the function's, and where that does not answer one in this process. Where one
+    is at work it is waited for, as long as its lease can last.
 
     Never raises what the bot knows: what was ordered stands, and the next tick carries it out.
     """
+    caller, trouble = wiring.tick_caller(here.settings), ""
     try:
-        caller = wiring.tick_caller(here.settings)
         if caller is not None:
-            return _call_function(here, caller)
-        return CalledTick(report=_run(here))
+            if caller():
+                stored = here.bot.last_report()
+                return CalledTick(report=None if stored is None else TickReport.read(stored))
+            trouble = say("acts.tick_refused", url=here.settings.rounds.tick_url)
+        return CalledTick(report=_run(here), trouble=trouble)
     except BotError as error:
-        return CalledTick(report=None, trouble=str(error))
-
-
-def _call_function(here: Here, caller: Callable[[], bool]) -> CalledTick:
-    if caller():
-        stored = here.bot.last_report()
-        return CalledTick(report=None if stored is None else TickReport.read(stored))
-    url = here.settings.rounds.tick_url
-    return CalledTick(report=None, trouble=say("acts.tick_refused", url=url))
+        told = f"{trouble}; {error}" if trouble else str(error)
+        return CalledTick(report=None, trouble=told)
 
 
 def _run(here: Here) -> TickReport:

@@ -7,6 +7,7 @@ SENTENCES = {
     ),
     "acts.tick_ran": "The tick {tick} was called and ended {status}.",
     "acts.tick_failed": "The tick could not be called: {why}",
+    "acts.tick_here": "A tick was run here instead: {why}.",
     "acts.tick_waits": "The order stands: the next scheduled tick carries it out.",
     "acts.tick_refused": "the function at {url} did not answer that it ran",
     "acts.sent": "{what} {purpose} {side} {size}: {outcome}",
@@ -15,8 +16,7 @@ SENTENCES = {
     "acts.unread": "What is held could not be read; the next tick tries again.",
     "acts.position": "{side} {size} at {price}",
     "acts.open_intent": (
-        "open order {intent}: {purpose} {side} {size}, written at {at}; nobody knows what came of"
-        " it"
+        "order {intent}: {purpose} {side} {size}, written at {at}; nobody knows what came of it"
     ),
     "acts.settle_how": (
         "look at the exchange, then: scripts/bot settle {intent} --found ORDER_ID --why TEXT, or"

@@ -19,7 +19,7 @@ SENTENCES = {
     "move.unhalted": "the control document is gone; somebody took it away",
     "move.told": "the bot {bot} to {store}",
     "move.again": "run the same command again in a moment: it goes on where it ended",
-    "move.count": "{what}: {source} there, {target} arrived",
+    "move.count": "{what}: {source} at the source, {target} arrived",
     "move.done": "Bot {bot} has moved from {source} to {target}; it is halted.",
     "move.next": (
         "Next: stop the schedule of the old one, set {target}, run `scripts/bot doctor`, then"
