@@ -21,7 +21,7 @@ from shared.core.logs import log
 from shared.core.masking import quote_value, register_secret_variables, register_secrets
 from shared.core.settings import Settings, is_loopback
 from shared.core.settings.original_variables import left_over
-from shared.core.types import Alert, Level, PositionPlan, TickReport
+from shared.core.types import Alert, Level, OrderIntent, PositionPlan, TickReport
 from shared.exchanges.bitbank.feed import BitbankFeed
 from shared.exchanges.paper.account import PaperAccount
 from shared.market.archive import CandleWindows
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from models.retrain import RetrainPorts as RetrainPlace
     from shared.alerts.office import Office
     from shared.alerts.outlets import Outlet
+    from shared.rounds.calling import TickCaller
     from shared.rounds.cleaning import CleaningPlace
     from shared.rounds.duties import RoundsPlace
 
@@ -162,6 +163,18 @@ def bucket_for(settings: Settings) -> Bucket:
     return bucket
 
 
+def documents_at(address: str, name: str) -> DocumentStore:
+    """The document store at an address; `name` is what a person gave it by."""
+    store: DocumentStore = _open_adapter(address, name, DOCUMENTS)
+    return store
+
+
+def bucket_at(address: str, name: str) -> Bucket:
+    """The bucket at an address."""
+    bucket: Bucket = _open_adapter(address, name, BUCKETS)
+    return bucket
+
+
 def secrets_for(address: str) -> Any:
     """The `SecretStore` at an address like `secretmanager://PROJECT` or `file:///PATH`: for whoever
     sets a bot up, changes its keys or examines it.
@@ -194,6 +207,19 @@ def exchange_for(
     key, secret = (environ[name] for name in EXCHANGE_KEY)
     exchange = kind.open(settings, clock, key=key, secret=secret)
     return exchange
+
+
+def examine_order(
+    settings: Settings, environ: Mapping[str, str], order_id: int, intent: OrderIntent
+) -> tuple[str, ...] | None:
+    """In what an order of the real account is not the one that was meant; None where there is none
+    of that number.
+    """
+    from shared.exchanges.bitbank.live.exchange import BitbankExchange
+
+    key, secret = (environ.get(name, "") for name in EXCHANGE_KEY)
+    exchange = BitbankExchange.open(settings, clock_for(settings), key=key, secret=secret)
+    return exchange.examine_order(order_id, intent)
 
 
 def clock_for(settings: Settings) -> Clock:
@@ -388,7 +414,6 @@ def rounds_place(
     clock: Clock | None = None,
 ) -> "RoundsPlace":
     """Where the watch looks around and the digest is told."""
-    from shared.rounds.calling import TickCaller
     from shared.rounds.duties import RoundsPlace
 
     documents = documents_for(settings) if documents is None else documents
@@ -401,11 +426,18 @@ def rounds_place(
         bucket=bucket,
         clock=clock,
         office=office_for(settings, environ, documents, clock),
-        call_tick=TickCaller(settings) if settings.rounds.tick_url else None,
+        call_tick=tick_caller(settings),
         skew_ms=lambda: feed.clock_skew_ms(
             deadline=time.monotonic() + settings.exchange.timeout_seconds
         ),
     )
+
+
+def tick_caller(settings: Settings) -> "TickCaller | None":
+    """What calls the tick's function where the settings name it."""
+    from shared.rounds.calling import TickCaller
+
+    return TickCaller(settings) if settings.rounds.tick_url else None
 
 
 def cleaning_place(settings: Settings) -> "CleaningPlace":

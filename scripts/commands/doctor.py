@@ -11,6 +11,7 @@ import click
 from functions import wiring
 from scripts.operation.bot import Here, open_bot, reason_option, who_asks, why_asked
 from scripts.operation.damage import damage
+from scripts.operation.open_orders import open_order_line, open_orders, settle_line
 from scripts.output.console import emit, json_option
 from shared import features, risk
 from shared.core.errors import BotError, UserError
@@ -104,6 +105,7 @@ def examine(here: Here) -> Iterator[DoctorCheck]:
     yield store
     if store.verdict is not CheckOutcome.BAD:
         yield from _documents(here)
+        yield from _open_orders(here)
         yield run_check("account", lambda: _paper_capital(here))
         yield run_check("ticks", lambda: _ticks(here))
     yield run_check("bucket", lambda: _bucket(here))
@@ -159,6 +161,18 @@ def _documents(here: Here) -> Iterator[DoctorCheck]:
             name="documents",
             verdict=CheckOutcome.OK,
             said=say("doctor.documents"),
+        )
+
+
+def _open_orders(here: Here) -> Iterator[DoctorCheck]:
+    """Each order of which nobody knows what came, with the command that settles it."""
+    for one in open_orders(here):
+        yield DoctorCheck(
+            name="orders",
+            verdict=CheckOutcome.BAD,
+            said=open_order_line(one),
+            remedy=settle_line(one),
+            data={"intent": one.name},
         )
 
 

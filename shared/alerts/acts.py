@@ -19,6 +19,9 @@ Act: TypeAlias = Literal[
     "rotate",
     "deploy",
     "move",
+    "settle",
+    "adopt",
+    "forget",
 ]
 """What people do to a bot."""
 AUDIT = "audit"

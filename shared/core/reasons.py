@@ -107,6 +107,7 @@ class Reason(StrEnum):
     CONTROL_DAMAGED = "control_damaged"
     INTENT_DAMAGED = "intent_damaged"
     STATE_DAMAGED = "state_damaged"
+    BOT_MOVED = "bot_moved"
     CAPITAL_CHANGED = "capital_changed"
     # the tick
     DEADLINE_NEAR = "deadline_near"

@@ -17,6 +17,7 @@ from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import BotError, LeaseLost, Unavailable
 from shared.core.logs import log
 from shared.core.reasons import Reason
+from shared.core.sentences import say
 from shared.core.settings import Settings
 from shared.core.tick_times import latest_believed, lease_end, longest_hold_ms
 from shared.core.types import Alert, Issue, TickReport, TickStatus
@@ -25,6 +26,7 @@ from shared.orders.ports import Exchange
 from shared.stores.lease import Lease, draw_holder
 from shared.stores.ports import Document, DocumentStore
 from shared.tick import filing
+from shared.tick.control import Moved
 from shared.tick.desk import Desk
 from shared.tick.documents import BotDocuments
 from shared.tick.guard import TickGuard
@@ -242,6 +244,8 @@ def _work(start: _Start, lease: Lease, claim: Document) -> tuple[TickReport, _Ne
     ports, settings, request, meter = start.ports, start.settings, start.request, start.meter
     with meter.time_step("load"):
         loaded = load_tick_inputs(start.bot, lease, clock=start.clock, settings=settings)
+    if loaded.moved is not None:
+        return _leave(start, lease, claim, loaded.moved), _News()
     desk = Desk(
         exchange=ports.exchange,
         bot=start.bot,
@@ -250,7 +254,8 @@ def _work(start: _Start, lease: Lease, claim: Document) -> tuple[TickReport, _Ne
         lease=lease,
         opens_until=request.scheduled_at + int(settings.tick.no_new_order_after_seconds * 1000),
         counted=loaded.counted_account,
-        ledger=loaded.before.ledger,
+        ledger=loaded.ledger,
+        corrected=loaded.adopted,
         open_intents=loaded.asked_about,
         blocked_by_unknown=loaded.is_blocked,
     )
@@ -279,6 +284,16 @@ def _work(start: _Start, lease: Lease, claim: Document) -> tuple[TickReport, _Ne
         before = guard.turn.ending
         raise Unavailable(f"{error}; before: {before.detail}") if before else error from error
     return report, news
+
+
+def _leave(start: _Start, lease: Lease, claim: Document, moved: Moved) -> TickReport:
+    """The report of a tick whose bot is not here any more: it does nothing but say so."""
+    start.bot.release(lease)
+    start.bot.give_up_claim(claim)
+    detail = say("move.arriving" if moved.is_arriving else "move.gone", store=moved.store)
+    return start.reporter.report_undone(
+        Ending(status=TickStatus.HALTED, reason=Reason.BOT_MOVED, detail=detail)
+    )
 
 
 def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, _News]:

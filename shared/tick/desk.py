@@ -44,6 +44,7 @@ from shared.core.types import (
 )
 from shared.orders import plan as planning
 from shared.orders.carry_out import record_of
+from shared.orders.correcting import Corrected
 from shared.orders.ports import Exchange, Fence
 from shared.stores.lease import Lease
 from shared.stores.ports import Document
@@ -68,23 +69,25 @@ class Desk:
         opens_until: int,
         counted: Counted | None = None,
         ledger: Ledger | None = None,
+        corrected: Corrected | None = None,
         open_intents: Sequence[OpenIntent] = (),
         blocked_by_unknown: bool = False,
     ) -> None:
         """Work under a lease. Nothing that opens leaves after `opens_until`.
 
         `counted` is what the saved state has counted of the account, None where that is not known.
-        `ledger` is the bot's own book of a real account, `open_intents` are those of ticks before
-        that no state knows of. Nothing opens while it is `blocked_by_unknown`: an order of a tick
-        before may be in the market, or not.
+        `ledger` is the bot's own book of a real account, `corrected` what a person's correction of
+        it brought about, `open_intents` are those of ticks before that no state knows of. Nothing
+        opens while it is `blocked_by_unknown`: an order of a tick before may be in the market, or
+        not.
         """
         self._exchange, self._bot, self._clock, self._settings = exchange, bot, clock, settings
         self._lease, self._opens_until, self._counted = lease, opens_until, counted
         self.fence = Fence(number=lease.fence, until=lease.expires_at, held=lease.document)
         self._began_at, self._began = clock.now_ms(), time.monotonic()
         self._ledger, self._open = ledger, list(open_intents)
-        self._fills: tuple[Fill, ...] = ()
-        self._trades: tuple[Trade, ...] = ()
+        self._fills: tuple[Fill, ...] = () if corrected is None else corrected.fills
+        self._trades: tuple[Trade, ...] = () if corrected is None else corrected.trades
         self._unfound: dict[str, OpenIntent] = {}
         self._permission: OrderIntent | None = None
         self._stops_at: list[int] = []
@@ -140,7 +143,11 @@ class Desk:
         return [*self._open, *self._unfound.values()]
 
     def _note(self, holdings: Holdings) -> Holdings:
-        """Keep what a real exchange said; what was filled in this tick is told to its end."""
+        """Keep what a real exchange said; what was filled in this tick is told to its end.
+
+        An order that was found is the ledger's from then on: asked about once more, one that has
+        ended would be followed, and counted, a second time.
+        """
         if holdings.ledger is None:
             return holdings
         self._ledger = holdings.ledger
@@ -152,6 +159,7 @@ class Desk:
         for name, fate in self.fates.items():
             if fate is Fate.FOUND:
                 self._unfound.pop(name, None)
+        self._open = [one for one in self._open if self.fates.get(one.intent.id) is not Fate.FOUND]
         return copy_with(holdings, fills=self._fills, trades=self._trades)
 
     def _follow(self, intent: OrderIntent, outcome: Outcome, *, at: int) -> None:

@@ -10,9 +10,11 @@ from shared.core.errors import BadData
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.tick_times import latest_believed
-from shared.core.types import Counted, Issue, OpenIntent, TickStatus
+from shared.core.types import Adoption, Counted, Issue, Ledger, OpenIntent, TickStatus
+from shared.orders.correcting import Corrected, correct_ledger
 from shared.stores.lease import Lease
 from shared.stores.ports import Document
+from shared.tick.control import Moved
 from shared.tick.documents import BotDocuments
 from shared.tick.intents import Written, decode_intents, unsaved_plans
 from shared.turn.state import State
@@ -31,6 +33,9 @@ class Loaded:
         damaged_state: Why the state cannot be read whole; None where it can.
         strange: Times in it that were not believed.
         halted: Whether a person has halted the bot.
+        flattens: Whether a person has ordered that all it holds is closed.
+        moved: Where the bot has gone to or comes from; None: it is here.
+        adopted: What the book became by a person's correction of it; None: nothing was corrected.
         lifts: The drawdown halt that a person took back, by the instant at which it began.
         damage: What lies damaged and forbids entries until a person mends it.
         open_intents: The documents of intents that no saved state knows of.
@@ -42,6 +47,9 @@ class Loaded:
     damaged_state: str | None = None
     strange: tuple[Issue, ...] = ()
     halted: bool = False
+    flattens: bool = False
+    moved: Moved | None = None
+    adopted: Corrected | None = None
     lifts: int = 0
     damage: tuple[Issue, ...] = ()
     open_intents: Sequence[Document] = ()
@@ -52,6 +60,11 @@ class Loaded:
     def counted_account(self) -> Counted | None:
         """What the saved state has counted of the account, None where that cannot be read."""
         return self.before.counted_account if self.damaged_state is None else None
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """The bot's own book of a real account, as it is corrected."""
+        return self.before.ledger if self.adopted is None else self.adopted.ledger
 
     @property
     def is_blocked(self) -> bool:
@@ -76,6 +89,7 @@ class Loaded:
             scheduled_at=scheduled_at,
             lifts=self.lifts,
             halted=self.halted,
+            flattens=self.flattens,
             damage=self.damage,
             unsaved=tuple(unsaved_plans(self.intents.values())),
             readable=self.damaged_state is None,
@@ -103,11 +117,15 @@ def load_tick_inputs(
         before, strange = _believe_state(State.decode_state(stored, settings), clock, settings)
     except BadData as error:
         before, damaged_state = State.salvage_state(stored, settings), str(error)
+    adopted = _correct(before, ordered.adoption, settings)
     return Loaded(
         before=before,
         damaged_state=damaged_state,
         strange=strange,
-        halted=bool(ordered.halts),
+        halted=bool(ordered.halts) or ordered.flatten is not None,
+        flattens=ordered.flatten is not None,
+        moved=ordered.moved,
+        adopted=adopted,
         lifts=ordered.lifts_drawdown,
         damage=(
             *(_damage(Reason.CONTROL_DAMAGED, found) for found in ordered.damaged.values()),
@@ -117,6 +135,13 @@ def load_tick_inputs(
         intents=intents,
         has_waiting_alerts=bot.has_waiting_alerts(),
     )
+
+
+def _correct(before: State, asked: Adoption | None, settings: Settings) -> Corrected | None:
+    """The book as a person ordered it to be corrected, where it has not been yet."""
+    if before.ledger is None or asked is None:
+        return None
+    return correct_ledger(before.ledger, asked, kind=settings.account)
 
 
 def _believe_state(

@@ -72,11 +72,12 @@ def run(turn: Turn, steps: Steps, guard: Guard) -> Turn:
         return turn
     if refusal is None and turn.is_trusted:
         turn = _protect_blindly(guard("fetch", turn, steps.fetch(turn, holdings)), steps, guard)
-        return _end(_order(_decide(turn, steps, guard), steps, guard))
-    if steps.is_bare(holdings):
+        turn = _decide(turn, steps, guard)
+        return _end(_order(_flatten(turn, steps, guard), steps, guard))
+    if steps.is_bare(holdings) or turn.is_flattening:
         turn = guard("fetch", turn, steps.fetch(turn, holdings))
         turn = _protect_blindly(turn, steps, guard)
-    return turn
+    return _order(_flatten(turn, steps, guard), steps, guard)
 
 
 def _protect_blindly(turn: Turn, steps: Steps, guard: Guard) -> Turn:
@@ -103,9 +104,16 @@ def _decide(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     return guard("decide", turn, steps.decide(turn, holdings, turn.market or market))
 
 
+def _flatten(turn: Turn, steps: Steps, guard: Guard) -> Turn:
+    """What a person ordered to be closed is closed whatever was decided, or could not be: late,
+    without a market, and without a signal.
+    """
+    return guard("decide", turn, steps.close_all(turn)) if turn.is_flattening else turn
+
+
 def _order(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     decision, holdings, market = turn.decision, turn.holdings, turn.market
-    if decision is None or holdings is None or market is None:
+    if decision is None or holdings is None or (market is None and not turn.is_flattening):
         return turn
     turn = guard("order", turn, steps.order(turn, decision, holdings, market))
     if turn.ordered and steps.hands.is_attended:

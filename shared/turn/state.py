@@ -47,7 +47,7 @@ NEEDED = (
 )
 """What every state with a schema holds; what came later may be missing."""
 NEEDED_OLDER = ("mode", "stage", "limits", "candle", "halted_at", "last_fill_sequence")
-LIVE_ON = ("limits", "candle")
+LIVE_ON = ("limits", "candle", "ledger")
 
 T = TypeVar("T")
 
@@ -452,8 +452,8 @@ def _readable(data: object, kind: type[T]) -> T | None:
 def _with_unknown(told: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
     """What is told, with the unknown fields of what was stored.
 
-    A part (a plan, a signal) keeps its own as long as it is the same part; limits and progress live
-    on from tick to tick.
+    A part (a plan, a signal) keeps its own as long as it is the same part; limits, progress and the
+    book live on from tick to tick.
     """
     whole = {**{name: value for name, value in stored.items() if name not in told}, **told}
     for name, part in told.items():

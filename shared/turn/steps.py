@@ -18,10 +18,12 @@ from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
     Action,
+    Book,
     Decision,
     Holdings,
     Market,
     Order,
+    PairRules,
     PositionPlan,
     TickStatus,
     Timeframe,
@@ -197,7 +199,7 @@ class Steps:
     def settle(self, turn: Turn, holdings: Holdings) -> Found:
         """A tick that may order something knows the path up to its own minute."""
         now = self.clock.now_ms()
-        if not self.is_due(turn.state, holdings, now):
+        if not (turn.is_flattening or self.is_due(turn.state, holdings, now)):
             return turn
         minute = now - now % MINUTE_MS
         self.clock.sleep_until(minute + int(self.settings.tick.settle_seconds * 1000))
@@ -300,19 +302,43 @@ class Steps:
         yield turn
         return turn
 
+    def close_all(self, turn: Turn) -> Found:
+        """All that is held ends: a person ordered it, and it takes the place of what was decided.
+
+        It needs no market and no signal, and is decided again as long as something is held.
+        """
+        held = () if turn.holdings is None else turn.holdings.positions
+        as_of = turn.state.candle.as_of if turn.market is None else newest(turn.market)
+        decision = Decision(
+            action=Action.EXIT,
+            as_of=as_of,
+            reason=Reason.EXIT_FLATTEN,
+            side=held[0].side if len(held) == 1 else None,
+            lots=sum(position.lots for position in held),
+        )
+        turn = copy_with(turn, decision=decision).end_with(
+            Ending(status=TickStatus.HALTED, reason=Reason.HALTED_BY_PERSON)
+        )
+        yield turn
+        return turn
+
     # orders
 
-    def order(self, turn: Turn, decision: Decision, holdings: Holdings, market: Market) -> Found:
+    def order(
+        self, turn: Turn, decision: Decision, holdings: Holdings, market: Market | None
+    ) -> Found:
         """Plan what the decision asks for and send it; an entry lives `no_new_order_after_seconds`
-        from the schedule time.
+        from the schedule time. Only what a person ordered to be closed is known without a market.
         """
         now = self.clock.now_ms()
-        steps = self._plan_orders(turn, decision, holdings, market, now_ms=now)
+        book = None if market is None else market.book
+        rules = None if market is None else market.rules
+        steps = self._plan_orders(turn, decision, holdings, book=book, rules=rules, now_ms=now)
         plan = _plan_of(decision)
         if steps:
             turn = copy_with(turn, ordered=True)
             yield turn
-        opened = carry_out(steps, self.hands, book=market.book, rules=market.rules, plan=plan)
+        opened = carry_out(steps, self.hands, book=book, rules=rules, plan=plan)
         if decision.action is Action.REDUCE and steps:
             turn = copy_with(turn, gap_ms=self.clock.now_ms() - now)
             yield turn
@@ -325,14 +351,21 @@ class Steps:
         return turn
 
     def _plan_orders(
-        self, turn: Turn, decision: Decision, holdings: Holdings, market: Market, *, now_ms: int
+        self,
+        turn: Turn,
+        decision: Decision,
+        holdings: Holdings,
+        *,
+        book: Book | None,
+        rules: PairRules | None,
+        now_ms: int,
     ) -> tuple[planning.Step, ...]:
         if decision.action in {Action.ENTER, Action.REDUCE, Action.EXIT}:
             return planning.orders(
                 decision,
                 holdings,
-                book=market.book,
-                rules=market.rules,
+                book=book,
+                rules=rules,
                 tick=turn.occasion.name + "d",
                 now_ms=now_ms,
                 deadline_at=turn.occasion.scheduled_at
@@ -344,14 +377,14 @@ class Steps:
         return planning.watched_target(
             holdings,
             plan=turn.state.plan,
-            book=market.book,
-            rules=market.rules,
+            book=book,
+            rules=rules,
             tick=turn.occasion.name + "d",
             now_ms=now_ms,
             settings=self.settings,
         )
 
-    def attend(self, turn: Turn, market: Market) -> Found:
+    def attend(self, turn: Turn, market: Market | None) -> Found:
         """Stay with the entry of this tick until it has ended.
 
             order ── poll ── poll ── poll ── deadline: cancel ── poll ── ended
@@ -395,7 +428,7 @@ class Steps:
     def _is_due_to_end(self, ends_at: int) -> bool:
         return self.clock.now_ms() >= ends_at - CANCEL_AHEAD_MS
 
-    def _attend_once(self, turn: Turn, market: Market, *, part: str) -> Found:
+    def _attend_once(self, turn: Turn, market: Market | None, *, part: str) -> Found:
         holdings = self.hands.holdings(self.clock.now_ms())
         turn = yield from self.book(turn, self._at_book(holdings, market))
         return (yield from self.protect(turn, market, part=part))
@@ -404,14 +437,14 @@ class Steps:
         ending = planning.Cancel(order=entry, reason=Reason.ENTRY_EXPIRED)
         self.hands.send(ending, book=None, rules=None, plan=None)
 
-    def _at_book(self, holdings: Holdings, market: Market) -> Holdings:
-        if market.book is None:
+    def _at_book(self, holdings: Holdings, market: Market | None) -> Holdings:
+        if market is None or market.book is None:
             return holdings
         return value_holdings(
             holdings, market.book.mid, self.clock.now_ms(), kind=self.settings.account
         )
 
-    def cover(self, turn: Turn, market: Market) -> Found:
+    def cover(self, turn: Turn, market: Market | None) -> Found:
         """See what the orders did.
 
         Where a close did not happen, what it had to make room for comes back at once.

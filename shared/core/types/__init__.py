@@ -7,6 +7,8 @@ from shared.core.types.account import Account, Counted, Holdings, PositionPlan
 from shared.core.types.arrays import BoolArray, FloatArray, Int8Array, IntArray
 from shared.core.types.candles import Candles, Timeframe
 from shared.core.types.ledger import (
+    Adoption,
+    Correction,
     Fate,
     HoldingRates,
     Ledger,
@@ -53,11 +55,13 @@ __all__ = [
     "Account",
     "AccountKind",
     "Action",
+    "Adoption",
     "Alert",
     "Barriers",
     "Book",
     "BoolArray",
     "Candles",
+    "Correction",
     "Counted",
     "Decision",
     "Entry",

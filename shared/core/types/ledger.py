@@ -180,6 +180,48 @@ class BookedExecution:
     at: int
 
 
+class Correction(StrEnum):
+    """What a person makes of a book that the exchange contradicts: it takes over what lies there,
+    or forgets what is gone.
+
+    >>> [str(kind) for kind in Correction]
+    ['adopt', 'forget']
+    """
+
+    ADOPT = "adopt"
+    FORGET = "forget"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """A person's correction of the book: which size, and at which price it came or went.
+
+    `id` names it: a book is corrected by it once.
+
+    >>> asked = Adoption(
+    ...     id="7-1f",
+    ...     what=Correction.ADOPT,
+    ...     side=Side.LONG,
+    ...     lots=100,
+    ...     price=15_000_000,
+    ...     at=7,
+    ...     who="ann",
+    ...     why="bought by hand",
+    ... )
+    >>> asked.what.value
+    'adopt'
+    """
+
+    id: str
+    what: Correction
+    side: Side
+    lots: int
+    price: int
+    at: int
+    who: str
+    why: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """The bot's own book of a real account: its capital, its fills, and what they cost.
@@ -188,7 +230,8 @@ class Ledger:
     `aside_btc` are what the exchange held beyond the book when that was last explained; None before
     the first reading. `booked` are the executions that a reading may show again. `unseen` are
     orders that protect whose answers were lost, and that no reading has shown. `ended` are orders
-    that ended lately and are booked whole: nobody follows them again.
+    that ended lately and are booked whole: nobody follows them again. `corrected_by` is the
+    person's correction that was made last.
 
     >>> ledger = Ledger(capital_jpy=Decimal(200_000), cash_jpy=Decimal(200_000), opened_at=0)
     >>> ledger.lots(Side.LONG), ledger.next_fill_sequence
@@ -213,6 +256,7 @@ class Ledger:
     aside_btc: Decimal | None = None
     drift: Traces | None = None
     traces: Traces | None = None
+    corrected_by: str = ""
 
     def position(self, side: Side) -> Position | None:
         """What is held on one side by the book."""

@@ -173,6 +173,8 @@ SENTENCES = {
     "reasons.then.intent_damaged": "an order that was written down could not be read",
     "reasons.now.state_damaged": "the bot's state cannot be read",
     "reasons.then.state_damaged": "the bot's state could not be read",
+    "reasons.now.bot_moved": "the bot has moved to another store",
+    "reasons.then.bot_moved": "the bot had moved to another store",
     "reasons.now.capital_changed": "the capital was changed after the first trade",
     "reasons.then.capital_changed": "the capital was changed after the first trade",
     "reasons.now.deadline_near": "the tick's time is nearly over",

@@ -39,6 +39,7 @@ from shared.exchanges.bitbank.live.reading import Reading, read_account
 from shared.exchanges.bitbank.live.reckoning import OVERLAP_MS, Reckoned, reckon
 from shared.exchanges.bitbank.pace import AccountPace
 from shared.exchanges.bitbank.private_answers import ExchangeOrder
+from shared.exchanges.bitbank.recognition import differing_fields
 from shared.exchanges.bitbank.sending import (
     AccountBefore,
     PreparedOrder,
@@ -219,6 +220,18 @@ class BitbankExchange:
         if told.status in {"INACTIVE", "UNFILLED", "PARTIALLY_FILLED"}:
             return Unknown(context={"found": f"the order is still {told.status}"})
         return Accepted(order=_as_told(order, told))
+
+    def examine_order(self, order_id: int, intent: OrderIntent) -> tuple[str, ...] | None:
+        """In what the order of this number is not the one that was meant; None where there is
+        none.
+
+        Raises `Unavailable` where the exchange did not say.
+        """
+        read = self._reader.read_orders([order_id])
+        for order in read.orders:
+            if order.order_id == order_id:
+                return differing_fields(order, intent, is_margin=self._kind.has_debt)
+        return None
 
     def _read(self, now_ms: int, ledger: Ledger, intents: Sequence[OpenIntent]) -> Reckoned:
         tracked = {one.order.order_id for one in ledger.tracked}
