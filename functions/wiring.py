@@ -69,8 +69,9 @@ SECRET_STORES: Mapping[str, str] = {
 EXCHANGES: Mapping[str, str] = {
     "paper": "shared.exchanges.paper.exchange:PaperExchange",
     "live": "shared.exchanges.bitbank.live.exchange:BitbankExchange",
+    "rehearsal": "shared.exchanges.bitbank.live.rehearsal:RehearsalExchange",
 }
-"""Who holds our orders, by `BOT_MODE`."""
+"""Who holds our orders, by `BOT_MODE`; a dry run of the real one rehearses."""
 
 
 @cache
@@ -176,11 +177,15 @@ def exchange_for(
     *,
     environ: Mapping[str, str],
     clock: Clock,
+    is_rehearsed: bool = False,
 ) -> Exchange:
     """Who holds our orders in the mode of the settings: an account on paper in a document of its
     own, or the real one, by the key in `environ`. Raises `BadSettings` where there is none.
+
+    Of a real account a rehearsal reads, and keeps what it would have sent.
     """
-    kind = resolve_name(EXCHANGES[settings.mode])
+    is_real = settings.mode == "live"
+    kind = resolve_name(EXCHANGES["rehearsal" if is_real and is_rehearsed else settings.mode])
     exchange: Exchange
     if settings.mode == "paper":
         exchange = kind(PaperDocument(documents, settings.id), feed.minutes, settings)
@@ -194,6 +199,20 @@ def exchange_for(
     key, secret = (environ[name] for name in EXCHANGE_KEY)
     exchange = kind.open(settings, clock, key=key, secret=secret)
     return exchange
+
+
+def key_fingerprint_of(settings: Settings, environ: Mapping[str, str]) -> str:
+    """The fingerprint of the key that a real account is asked with; empty on paper or without one.
+
+    >>> key_fingerprint_of(settings_from({}), {"BITBANK_API_KEY": "of no use on paper"})
+    ''
+    """
+    key = environ.get(EXCHANGE_KEY[0], "")
+    if settings.mode == "paper" or not key:
+        return ""
+    from shared.tick.live.records import key_fingerprint
+
+    return key_fingerprint(key)
 
 
 def clock_for(settings: Settings) -> Clock:
@@ -288,7 +307,7 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
         from shared.alerts.outlets import LogOutlet
 
         documents, bucket, outlet = (
-            _copy_documents(documents, settings),
+            _copy_documents(documents, settings, key_fingerprint_of(settings, environ)),
             _Unwritten(bucket),
             LogOutlet(LogSink(log)),
         )
@@ -297,9 +316,12 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
         clock=clock,
         documents=documents,
         feed=feed,
-        exchange=exchange_for(settings, documents, feed, environ=environ, clock=clock),
+        exchange=exchange_for(
+            settings, documents, feed, environ=environ, clock=clock, is_rehearsed=dry_run
+        ),
         champions=Champions(BundleRegistry(bucket), public_keys(settings), settings),
         outlet=outlet,
+        key=key_fingerprint_of(settings, environ),
     )
 
 
@@ -435,11 +457,18 @@ def _open_adapter(url: str, name: str, known: Mapping[str, str]) -> Any:
     return resolve_name(known[scheme]).open(place)
 
 
-def _copy_documents(documents: DocumentStore, settings: Settings) -> DocumentStore:
+def _copy_documents(documents: DocumentStore, settings: Settings, key: str) -> DocumentStore:
     from shared.stores.memory import MemoryDocuments
+    from shared.tick.live.records import claims_path
 
     copy = MemoryDocuments()
-    for path in (f"bots/{settings.id}", f"paper/{settings.id}", *control.paths(settings.id)):
+    of_live = (f"live/{settings.id}", *([claims_path(key, settings)] if key else []))
+    for path in (
+        f"bots/{settings.id}",
+        f"paper/{settings.id}",
+        *control.paths(settings.id),
+        *of_live,
+    ):
         stored = documents.get(path)
         if stored is not None:
             if not isinstance(stored.data, Mapping):

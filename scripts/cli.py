@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "doctor": (LOOK, "Check settings, store, exchange, model and clock."),
     "halt": (ACT, "Stop opening positions; what is held stays protected."),
     "resume": (ACT, "Take a halt back."),
+    "live": (ACT, "Trade with real money: what is missing, start, lower, stop."),
     "promote": (ACT, "Let a model bundle serve."),
     "rollback": (ACT, "Let the model serve that served before."),
     "keep": (ACT, "Protect one report from the cleaning."),

@@ -19,6 +19,10 @@ Act: TypeAlias = Literal[
     "rotate",
     "deploy",
     "move",
+    "start",
+    "stop",
+    "lower",
+    "rights",
 ]
 """What people do to a bot."""
 AUDIT = "audit"

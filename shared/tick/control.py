@@ -1,7 +1,8 @@
 """What people have ordered, and what a tick makes of it. Pure.
 
     control/{bot}     of one bot     {schema, halt: {id, at, who, why},
-                                      lifted: {halts, drawdown, at, who, why}}, or nulls
+                                      lifted: {halts, drawdown, at, who, why},
+                                      stage_at_most: {stage, at, who, why}}, or nulls
     control/all       of every bot   the same
     control/current   an older version's, for every bot
                                      {halt: true or false, halted_at, resumed_at, who, why, at}
@@ -15,7 +16,7 @@ A document that makes no sense is *damaged*: it forbids entries, is told, and is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -50,12 +51,25 @@ class Lifted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageCap:
+    """The highest stage that people allow a live bot. It may only lower: going up is a start."""
+
+    stage: Literal["stage-10", "stage-50", "live"]
+    at: int
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """One control document: the halt that stands, and what was taken back last."""
+    """One control document: the halt that stands, what was taken back last, and the highest stage
+    that is allowed.
+    """
 
     schema: int = SCHEMA
     halt: Halt | None = None
     lifted: Lifted | None = None
+    stage_at_most: StageCap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +83,7 @@ class Ordered:
     halts: Mapping[str, Halt]
     damaged: Mapping[str, str]
     lifted: Lifted | None = None
+    stage_at_most: StageCap | None = None
 
     @property
     def lifts_drawdown(self) -> int:
@@ -143,6 +158,7 @@ def combine_controls(found: Mapping[str, object], bot: str) -> Ordered:
     halts: dict[str, Halt] = {}
     damaged: dict[str, str] = {}
     lifted: Lifted | None = None
+    cap: StageCap | None = None
     for path, data in found.items():
         try:
             control = decode_control(data, path)
@@ -152,5 +168,18 @@ def combine_controls(found: Mapping[str, object], bot: str) -> Ordered:
         if control.halt is not None:
             halts[path] = control.halt
         if path == path_of(bot):
-            lifted = control.lifted
-    return Ordered(bot=bot, halts=halts, damaged=damaged, lifted=lifted)
+            lifted, cap = control.lifted, control.stage_at_most
+    return Ordered(bot=bot, halts=halts, damaged=damaged, lifted=lifted, stage_at_most=cap)
+
+
+def salvage_cap(data: object) -> StageCap | None:
+    """The highest stage that a damaged document allows, where that can be read.
+
+    >>> salvage_cap({"halt": 3, "stage_at_most": None}) is None
+    True
+    """
+    try:
+        told = data.get("stage_at_most") if isinstance(data, Mapping) else None
+        return msgspec.convert(told, StageCap | None)
+    except msgspec.ValidationError:
+        return None

@@ -47,6 +47,7 @@ from shared.orders.ports import Exchange, Fence
 from shared.stores.lease import Lease
 from shared.stores.ports import Document
 from shared.tick.documents import BotDocuments
+from shared.tick.live.standing import without_confirmed
 
 
 class Desk:
@@ -69,13 +70,15 @@ class Desk:
         ledger: Ledger | None = None,
         open_intents: Sequence[OpenIntent] = (),
         blocked_by_unknown: bool = False,
+        confirmed_orders: Sequence[int] = (),
     ) -> None:
         """Work under a lease. Nothing that opens leaves after `opens_until`.
 
         `counted` is what the saved state has counted of the account, None where that is not known.
         `ledger` is the bot's own book of a real account, `open_intents` are those of ticks before
         that no state knows of. Nothing opens while it is `blocked_by_unknown`: an order of a tick
-        before may be in the market, or not.
+        before may be in the market, or not. `confirmed_orders` are somebody else's by the owner's
+        word, though they look like the bot's.
         """
         self._exchange, self._bot, self._clock, self._settings = exchange, bot, clock, settings
         self._lease, self._opens_until, self._counted = lease, opens_until, counted
@@ -84,6 +87,7 @@ class Desk:
         self._ledger, self._open = ledger, list(open_intents)
         self._fills: tuple[Fill, ...] = ()
         self._trades: tuple[Trade, ...] = ()
+        self._confirmed = tuple(confirmed_orders)
         self._unfound: dict[str, OpenIntent] = {}
         self._permission: OrderIntent | None = None
         self.fates: dict[str, Fate] | None = None if ledger is None else {}
@@ -139,7 +143,8 @@ class Desk:
         for name, fate in self.fates.items():
             if fate is Fate.FOUND:
                 self._unfound.pop(name, None)
-        return copy_with(holdings, fills=self._fills, trades=self._trades)
+        issues = without_confirmed(holdings.issues, self._confirmed)
+        return copy_with(holdings, fills=self._fills, trades=self._trades, issues=issues)
 
     def _follow(self, intent: OrderIntent, outcome: Outcome, *, at: int) -> None:
         """An order that a real exchange has is followed by its number, one that it may have by its

@@ -17,7 +17,11 @@ SENTENCES = {
     "advice.did.audit_overrule": "It enters with this model, because a setting says so.",
     "advice.did.audit_promote": "Its next tick asks this model.",
     "advice.did.audit_resume": "Its next tick may enter again, where no limit forbids it.",
+    "advice.did.audit_lower": "Its next tick uses no more of the capital than this stage gives.",
+    "advice.did.audit_rights": "It wrote it down; a start asks for it.",
     "advice.did.audit_rollback": "Its next tick asks this model.",
+    "advice.did.audit_start": "Its next tick may enter with real money.",
+    "advice.did.audit_stop": "It enters nothing any more; what it holds keeps stop and exits.",
     "advice.did.capital": "It goes on with the money that the account has.",
     "advice.did.challenger": "It does not hear the challenger; the champion decides as before.",
     "advice.did.clock": (

@@ -51,7 +51,6 @@ from shared.orders.ledger import (
     ledger_equity_jpy,
     open_ledger,
     rates_of,
-    restage_ledger,
     staged_capital_jpy,
 )
 from shared.orders.ports import Fence
@@ -125,8 +124,7 @@ class BitbankExchange:
         Raises `Unavailable` and `BadData` where the account could not be read whole.
         """
         del counted, fence
-        capital = staged_capital_jpy(self._settings)
-        before = open_ledger(capital, now_ms) if ledger is None else restage_ledger(ledger, capital)
+        before = ledger or open_ledger(staged_capital_jpy(self._settings), now_ms)
         if self._rules is not None:
             before = copy_with(before, rates=rates_of(self._rules))
         known = self._read(now_ms, before, intents)
