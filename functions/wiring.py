@@ -325,6 +325,18 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
     )
 
 
+def rehearsed_requests(ports: Ports) -> tuple[Mapping[str, str], ...]:
+    """What a dry run at a real exchange would have posted, in its order: paths and exact texts.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     rehearsed_requests(ports(settings_from({"BOT_HOME": home}), {}, dry_run=True))
+    ()
+    """
+    kept = getattr(ports.exchange, "rehearsed", ())
+    return tuple({"path": one.path, "body": one.body} for one in kept)
+
+
 def backtest_place(settings: Settings, environ: Mapping[str, str]) -> "BacktestPorts":
     """Where backtests live; nothing of theirs is imported for a tick."""
     from models.backtest.ports import BacktestPorts

@@ -46,12 +46,14 @@ def command(context: click.Context, *, theirs: tuple[int, ...], as_json: bool) -
     context.exit(0 if is_passed(checks) else 1)
 
 
-@command.command()
+@command.command("start")
 @theirs_option
 @reason_option
 @by_option
 @json_option
-def start(*, theirs: tuple[int, ...], why: str | None, by: str | None, as_json: bool) -> None:
+def start_trading(
+    *, theirs: tuple[int, ...], why: str | None, by: str | None, as_json: bool
+) -> None:
     """Let the bot enter with real money, in the stage that BOT_STAGE names.
 
     It checks everything, shows it, and writes down who, when, with which key, stage and settings.
@@ -68,7 +70,7 @@ def start(*, theirs: tuple[int, ...], why: str | None, by: str | None, as_json: 
             emit({"started": False, "checks": checks}, "\n".join(lines), as_json=as_json)
             raise SystemExit(1)
         record = _record_of(facts, who=by or who_asks(), why=reason, theirs=theirs)
-        LiveDocuments(here.bot.documents, here.settings.id).start(record, here.settings)
+        LiveDocuments(here.bot.documents, here.settings.id).write_start(record, here.settings)
     started = say(
         "going.started",
         who=record.who,
@@ -81,11 +83,11 @@ def start(*, theirs: tuple[int, ...], why: str | None, by: str | None, as_json: 
     emit(data, "\n".join([*lines, started]), as_json=as_json)
 
 
-@command.command()
+@command.command("stop")
 @reason_option
 @by_option
 @json_option
-def stop(*, why: str | None, by: str | None, as_json: bool) -> None:
+def stop_trading(*, why: str | None, by: str | None, as_json: bool) -> None:
     """Enter nothing with real money any more, and give the account's sides free.
 
     What is held stays protected by every tick that runs.
@@ -93,17 +95,17 @@ def stop(*, why: str | None, by: str | None, as_json: bool) -> None:
     reason = why_asked(why, "the stop")
     with open_bot() as here:
         live, bot = LiveDocuments(here.bot.documents, here.settings.id), here.settings.id
-        was = live.stop(who=by or who_asks(), why=reason, now_ms=here.clock.now_ms())
+        was = live.take_back(who=by or who_asks(), why=reason, now_ms=here.clock.now_ms())
     text = say("going.stopped_now" if was else "going.was_not_started", bot=bot)
     emit({"stopped": was, "bot": bot}, text, as_json=as_json)
 
 
-@command.command()
+@command.command("lower")
 @click.argument("stage", type=click.Choice(LIVE_STAGES))
 @reason_option
 @by_option
 @json_option
-def lower(*, stage: Any, why: str | None, by: str | None, as_json: bool) -> None:
+def lower_trading(*, stage: Any, why: str | None, by: str | None, as_json: bool) -> None:
     """Let the bot use less of the capital from its next tick on: STAGE at most.
 
     It never raises: going up is `live start` with BOT_STAGE set.
@@ -111,7 +113,7 @@ def lower(*, stage: Any, why: str | None, by: str | None, as_json: bool) -> None
     reason = why_asked(why, "the lower stage")
     with open_bot() as here:
         cap = StageCap(stage=stage, at=here.clock.now_ms(), who=by or who_asks(), why=reason)
-        LiveDocuments(here.bot.documents, here.settings.id).lower(cap)
+        LiveDocuments(here.bot.documents, here.settings.id).allow_at_most(cap)
         bot = here.settings.id
     emit(
         {"bot": bot, "stage_at_most": cap},
@@ -120,12 +122,12 @@ def lower(*, stage: Any, why: str | None, by: str | None, as_json: bool) -> None
     )
 
 
-@command.command()
+@command.command("rights")
 @click.argument("key", metavar="FINGERPRINT")
 @reason_option
 @by_option
 @json_option
-def rights(*, key: str, why: str | None, by: str | None, as_json: bool) -> None:
+def confirm_key(*, key: str, why: str | None, by: str | None, as_json: bool) -> None:
     """Say that the key of this FINGERPRINT may read and trade, and not withdraw.
 
     bitbank's API does not show it: look at the key on bitbank's page. `scripts/bot live` names the

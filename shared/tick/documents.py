@@ -281,7 +281,7 @@ class BotDocuments:
                 more = (
                     stored.data
                     if stored is not None and standing is not None and "schema" in stored.data
-                    else _salvaged(stored)
+                    else _cap_to_keep(stored)
                 )
                 writes.append(_over(place, stored, {**more, **changes}, exists=standing is None))
             elif stored is not None or standing is None:
@@ -507,7 +507,7 @@ def _plain(value: Halt | Lifted | None) -> dict[str, Any] | None:
     return None if value is None else asdict(value)
 
 
-def _salvaged(stored: Document | None) -> dict[str, Any]:
+def _cap_to_keep(stored: Document | None) -> dict[str, Any]:
     """What of a damaged control document must not be lost where it is written anew: a lower
     stage.
     """

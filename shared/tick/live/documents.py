@@ -65,7 +65,7 @@ class LiveDocuments:
         """Who has which side of the key's account. Raises `BadData`."""
         return self._read(claims_path(key, settings), SideClaims)[1] or SideClaims()
 
-    def rights(self, key: str) -> KeyRights | None:
+    def key_rights(self, key: str) -> KeyRights | None:
         """What the owner has said of a key. Raises `BadData`."""
         return self._read(f"rights/{key}", KeyRights)[1]
 
@@ -81,7 +81,7 @@ class LiveDocuments:
         """What the last comparison with a replay left unexplained. Raises `BadData`."""
         return self._read(f"parity/{self._bot}", ParityResult)[1]
 
-    def cap(self) -> StageCap | None:
+    def stage_cap(self) -> StageCap | None:
         """The highest stage that people allow. Raises `BadData`."""
         return self._control()[1].stage_at_most
 
@@ -98,31 +98,34 @@ class LiveDocuments:
         writes = [self._write(f"rights/{rights.key}", rights)]
         self._documents.commit([*writes, *self._act("rights", rights.key, rights)])
 
-    def start(self, record: LiveRecord, settings: Settings) -> None:
+    def write_start(self, record: LiveRecord, settings: Settings) -> None:
         """Write the start down, claim the sides, and let the stage be that of the start.
 
         Raises `UserError` where another bot has a side by now, and `Conflict`.
         """
         repeat_on_conflict(lambda: self._start(record, settings), attempts=ATTEMPTS)
 
-    def stop(self, *, who: str, why: str, now_ms: int) -> bool:
+    def take_back(self, *, who: str, why: str, now_ms: int) -> bool:
         """Take the start back and give the sides free; whether there was one."""
         stored, record = self._read(f"live/{self._bot}", LiveRecord)
         if record is None or record.stopped_at:
             return False
         stopped = replace(record, stopped_at=now_ms)
-        writes = [_over(f"live/{self._bot}", stored, stopped), *self._released(record, but="")]
+        writes = [
+            _over(f"live/{self._bot}", stored, stopped),
+            *self._release_writes(record, but=""),
+        ]
         told = replace(record, at=now_ms, who=who, why=why)
         self._documents.commit([*writes, *self._act("stop", record.stage, told)])
         return True
 
-    def lower(self, cap: StageCap) -> None:
+    def allow_at_most(self, cap: StageCap) -> None:
         """Allow no higher stage than this. Raises `UserError` where less is allowed already, and
         `BadData` where the control document is damaged.
         """
-        repeat_on_conflict(lambda: self._lower(cap), attempts=ATTEMPTS)
+        repeat_on_conflict(lambda: self._allow_at_most(cap), attempts=ATTEMPTS)
 
-    def _lower(self, cap: StageCap) -> None:
+    def _allow_at_most(self, cap: StageCap) -> None:
         stored, known = self._control()
         before = known.stage_at_most
         if before is not None and not is_above(before.stage, cap.stage):
@@ -147,13 +150,13 @@ class LiveDocuments:
         writes = [
             _over(f"live/{self._bot}", stored, record),
             _over(path, claimed, claims.claim(settings)),
-            *([] if before is None else self._released(before, but=path)),
+            *([] if before is None else self._release_writes(before, but=path)),
         ]
         if known.stage_at_most is not None:
             writes.append(self._control_write(control_stored, known, None))
         self._commit([*writes, *self._act("start", record.stage, record)])
 
-    def _released(self, record: LiveRecord, *, but: str) -> list[Write]:
+    def _release_writes(self, record: LiveRecord, *, but: str) -> list[Write]:
         """The sides that a start had, given free; those at `but` are written by whoever asks."""
         path = f"claims/{record.key}~{record.account}~{record.pair}"
         stored, claims = self._read(path, SideClaims)

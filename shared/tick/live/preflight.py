@@ -87,24 +87,24 @@ def is_passed(checks: Sequence[PreflightCheck]) -> bool:
     return all(check.is_met for check in checks)
 
 
-def _met(name: str, said: str) -> PreflightCheck:
+def _agreement(name: str, said: str) -> PreflightCheck:
     return PreflightCheck(name=name, is_met=True, said=said)
 
 
-def _note(name: str, said: str) -> PreflightCheck:
+def _remark(name: str, said: str) -> PreflightCheck:
     return PreflightCheck(name=name, is_met=True, said=said, is_note=True)
 
 
-def _missing(name: str, said: str, remedy: str) -> PreflightCheck:
+def _lack(name: str, said: str, remedy: str) -> PreflightCheck:
     return PreflightCheck(name=name, is_met=False, said=said, remedy=say(f"going.remedy.{remedy}"))
 
 
 def _check_mode(facts: PreflightFacts) -> Iterator[PreflightCheck]:
     mode = facts.settings.mode
     if mode == "live":
-        yield _met("mode", say("going.mode", mode=mode))
+        yield _agreement("mode", say("going.mode", mode=mode))
     else:
-        yield _missing("mode", say("going.mode", mode=mode), "mode")
+        yield _lack("mode", say("going.mode", mode=mode), "mode")
 
 
 def _check_stage(facts: PreflightFacts) -> Iterator[PreflightCheck]:
@@ -112,48 +112,48 @@ def _check_stage(facts: PreflightFacts) -> Iterator[PreflightCheck]:
     if is_live_stage(stage):
         yield from raising_checks(facts.standing, facts.settings, facts.evidence)
     else:
-        yield _missing("stage", say("going.stage_of_paper", stage=stage), "stage")
+        yield _lack("stage", say("going.stage_of_paper", stage=stage), "stage")
 
 
 def _check_capital(facts: PreflightFacts) -> Iterator[PreflightCheck]:
     settings, before = facts.settings, facts.standing.record
     capital = yen(settings.capital_jpy)
     if not facts.is_capital_said:
-        yield _missing("capital", say("going.capital_unsaid", capital=capital), "capital")
+        yield _lack("capital", say("going.capital_unsaid", capital=capital), "capital")
     elif before is not None and settings.capital_jpy > before.capital_jpy:
         said = say("going.capital_more", capital=capital, before=yen(before.capital_jpy))
-        yield _note("capital", said)
+        yield _remark("capital", said)
     else:
-        yield _met("capital", say("going.capital", capital=capital))
+        yield _agreement("capital", say("going.capital", capital=capital))
 
 
 def _check_key(facts: PreflightFacts) -> Iterator[PreflightCheck]:
     if facts.missing_secrets:
         names = ", ".join(facts.missing_secrets)
-        yield _missing("key", say("going.key_missing", names=names), "key")
+        yield _lack("key", say("going.key_missing", names=names), "key")
         return
-    yield _met("key", say("going.key", key=facts.key))
+    yield _agreement("key", say("going.key", key=facts.key))
     rights = facts.rights
     if rights is None or rights.key != facts.key:
-        remedy = say("going.remedy.rights", key=facts.key)
+        remedy = say("going.named.rights", key=facts.key)
         said = say("going.rights_unsaid", key=facts.key)
         yield PreflightCheck(name="rights", is_met=False, said=said, remedy=remedy)
     else:
         said = say("going.rights", who=rights.who, at=jst_text(rights.at), key=rights.key)
-        yield _met("rights", said)
+        yield _agreement("rights", said)
 
 
 def _check_claim(facts: PreflightFacts) -> Iterator[PreflightCheck]:
     if facts.standing.damage:
-        yield _missing("claim", facts.standing.damage, "damage")
+        yield _lack("claim", facts.standing.damage, "damage")
         return
     others = facts.standing.claims.others(facts.settings)
     for side, bot in others.items():
-        remedy = say("going.remedy.claim", bot=bot)
+        remedy = say("going.named.claim", bot=bot)
         said = say("going.claimed", side=side, bot=bot)
         yield PreflightCheck(name="claim", is_met=False, said=said, remedy=remedy)
     if not others:
-        yield _met("claim", say("going.claim_free"))
+        yield _agreement("claim", say("going.claim_free"))
 
 
 def _check_model(facts: PreflightFacts) -> Iterator[PreflightCheck]:
@@ -161,53 +161,53 @@ def _check_model(facts: PreflightFacts) -> Iterator[PreflightCheck]:
     found = "; ".join(issue.context.get("found", str(issue.reason)) for issue in facts.model_issues)
     if facts.model is None or against:
         said = say("going.model_not", model=facts.model or say("going.none"), found=found)
-        yield _missing("model", said, "model")
+        yield _lack("model", said, "model")
     elif found:
-        yield _note("model", say("going.model_but", model=facts.model, found=found))
+        yield _remark("model", say("going.model_but", model=facts.model, found=found))
     else:
-        yield _met("model", say("going.model", model=facts.model))
+        yield _agreement("model", say("going.model", model=facts.model))
 
 
 def _check_clock(facts: PreflightFacts) -> Iterator[PreflightCheck]:
     allowed = facts.settings.market.max_clock_skew_ms
     if facts.skew_ms is None:
-        yield _missing("clock", say("going.clock_unknown"), "network")
+        yield _lack("clock", say("going.clock_unknown"), "network")
         return
     seconds = f"{facts.skew_ms / 1000:+.1f}"
     said = say("going.clock", seconds=seconds, allowed=number(allowed / 1000))
     if abs(facts.skew_ms) > allowed:
-        yield _missing("clock", said, "clock")
+        yield _lack("clock", said, "clock")
     else:
-        yield _met("clock", said)
+        yield _agreement("clock", said)
 
 
 def _check_alerts(facts: PreflightFacts) -> Iterator[PreflightCheck]:
     if not facts.channels:
-        yield _missing("alerts", say("going.alerts_none"), "channels")
+        yield _lack("alerts", say("going.alerts_none"), "channels")
         return
     test = facts.alerts_test
     tried = set() if test is None else set(test.channels)
     untried = [name for name in facts.channels if name not in tried]
     if test is None or untried:
         said = say("going.alerts_untried", names=", ".join(untried or facts.channels))
-        yield _missing("alerts", said, "alerts")
+        yield _lack("alerts", said, "alerts")
     elif facts.now_ms - test.at > ALERTS_TESTED_DAYS * DAY_MS:
         said = say("going.alerts_old", at=jst_text(test.at), days=ALERTS_TESTED_DAYS)
-        yield _missing("alerts", said, "alerts")
+        yield _lack("alerts", said, "alerts")
     else:
         names = ", ".join(facts.channels)
-        yield _met("alerts", say("going.alerts", at=jst_text(test.at), names=names))
+        yield _agreement("alerts", say("going.alerts", at=jst_text(test.at), names=names))
 
 
 def _check_account(facts: PreflightFacts) -> Iterator[PreflightCheck]:
     """A live tick has begun the book, and a reading of now agrees with it."""
     state, held = facts.state, facts.holdings
     if facts.trouble:
-        yield _missing("account", facts.trouble, "account")
+        yield _lack("account", facts.trouble, "account")
     if state is None or state.ledger is None:
-        yield _missing("account", say("going.no_book"), "tick")
+        yield _lack("account", say("going.no_book"), "tick")
     if facts.is_blocked:
-        yield _missing("account", say("going.unknown_outcome"), "outcome")
+        yield _lack("account", say("going.unknown_outcome"), "outcome")
     if held is None:
         return
     apart = {
@@ -218,9 +218,9 @@ def _check_account(facts: PreflightFacts) -> Iterator[PreflightCheck]:
     for reason, issue in apart.items():
         facts_of = ", ".join(f"{name} {text}" for name, text in issue.context.items())
         said = say("going.account_apart", why=reason_now(reason), facts=facts_of)
-        yield _missing("account", said, "account_apart")
+        yield _lack("account", said, "account_apart")
     if not apart and not facts.trouble and not facts.is_blocked and state and state.ledger:
-        yield _met("account", say("going.account"))
+        yield _agreement("account", say("going.account"))
 
 
 def _check_sides(facts: PreflightFacts) -> Iterator[PreflightCheck]:
@@ -236,13 +236,13 @@ def _check_sides(facts: PreflightFacts) -> Iterator[PreflightCheck]:
         if booked != there:
             unexplained = True
             said = say("going.side_unexplained", side=side, there=btc(there), booked=btc(booked))
-            yield _missing("side", said, "side")
+            yield _lack("side", said, "side")
     coins = _others_coins(facts)
     if coins > 0:
         said = say("going.coins_beside", amount=f"{coins:f}", lots=btc(lots_from_btc(coins)))
-        yield _note("side", said)
+        yield _remark("side", said)
     if not unexplained:
-        yield _met("side", say("going.side"))
+        yield _agreement("side", say("going.side"))
 
 
 def _check_balances(facts: PreflightFacts) -> Iterator[PreflightCheck]:
@@ -254,9 +254,9 @@ def _check_balances(facts: PreflightFacts) -> Iterator[PreflightCheck]:
     there, booked = traces.jpy + held.ledger.cash_jpy, held.ledger.cash_jpy
     if traces.jpy < 0:
         said = say("going.yen_short", there=yen(there), booked=yen(booked))
-        yield _missing("balances", said, "balances")
+        yield _lack("balances", said, "balances")
     else:
-        yield _met("balances", say("going.yen", there=yen(there), booked=yen(booked)))
+        yield _agreement("balances", say("going.yen", there=yen(there), booked=yen(booked)))
 
 
 def _check_orders(facts: PreflightFacts) -> Iterator[PreflightCheck]:
@@ -274,14 +274,14 @@ def _check_orders(facts: PreflightFacts) -> Iterator[PreflightCheck]:
             name="orders",
             is_met=False,
             said=say("going.strange_orders", orders=orders),
-            remedy=say("going.remedy.orders", options=options),
+            remedy=say("going.named.orders", options=options),
         )
     others = [one.order_id for one in held.strangers if one.order_id not in strange]
     if others:
         orders = ", ".join(map(str, others))
-        yield _note("orders", say("going.orders_beside", orders=orders))
+        yield _remark("orders", say("going.orders_beside", orders=orders))
     elif not strange:
-        yield _met("orders", say("going.orders"))
+        yield _agreement("orders", say("going.orders"))
 
 
 def _booked(positions: Sequence[Position], side: Side) -> int:

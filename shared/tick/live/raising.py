@@ -90,7 +90,7 @@ def raising_checks(
             name="stage",
             is_met=False,
             said=say("going.stage_skipped", stage=wanted, present=present or say("going.none")),
-            remedy=say("going.remedy.stage_next", stage=following or ""),
+            remedy=say("going.named.stage_next", stage=following or ""),
         )
         return
     if present is None:
@@ -127,12 +127,12 @@ def _proofs(proof: StageEvidence, settings: Settings) -> Iterator[tuple[str, boo
     needed = needed_kinds(settings)
     unseen = [str(kind) for kind in needed if kind not in proof.seen]
     names = ", ".join(unseen or map(str, needed))
-    key_of = "going.up_kinds_unseen" if unseen else "going.up_kinds"
-    yield "kinds", not unseen, say(key_of, kinds=names)
+    said = say("going.up_kinds_unseen" if unseen else "going.up_kinds", kinds=names)
+    yield "kinds", not unseen, said
     yield _parity_proof(proof)
     criticals = "; ".join(proof.open_critical)
-    key_of = "going.up_critical" if criticals else "going.up_calm"
-    said = say(key_of, titles=criticals) if criticals else say(key_of)
+    calm = say("going.up_calm")
+    said = say("going.up_critical", titles=criticals) if criticals else calm
     yield "critical", not criticals, said
 
 

@@ -59,7 +59,7 @@ def read_preflight(ports: Ports, settings: Settings, around: Surroundings) -> Pr
         key=ports.key,
         missing_secrets=around.missing_secrets,
         is_capital_said=around.is_capital_said,
-        rights=live.rights(ports.key) if ports.key else None,
+        rights=live.key_rights(ports.key) if ports.key else None,
         standing=standing,
         alerts_test=live.alerts_test(),
         channels=around.channels,

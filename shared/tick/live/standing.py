@@ -56,14 +56,14 @@ class LiveStanding:
             return (_issue(Reason.LIVE_NOT_STARTED, self.damage),)
         record = self.record
         if record is None or record.stopped_at:
-            key_of = "going.never_started" if record is None else "going.stopped"
-            return (_issue(Reason.LIVE_NOT_STARTED, say(key_of)),)
+            found = say("going.never_started" if record is None else "going.stopped")
+            return (_issue(Reason.LIVE_NOT_STARTED, found),)
         if ledger is None:
             return (_issue(Reason.LIVE_NOT_STARTED, say("going.first_look")),)
-        found = [*record_differences(record, settings, key=key, ledger=ledger)]
-        if not found and not self.claims.has_all(settings):
-            found.append(say("going.unclaimed"))
-        return (_issue(Reason.LIVE_DIFFERS, "; ".join(found)),) if found else ()
+        apart = [*record_differences(record, settings, key=key, ledger=ledger)]
+        if not apart and not self.claims.has_all(settings):
+            apart.append(say("going.unclaimed"))
+        return (_issue(Reason.LIVE_DIFFERS, "; ".join(apart)),) if apart else ()
 
 
 def record_differences(
@@ -94,7 +94,7 @@ def lower_stage(settings: Settings, stage: str) -> Settings:
     >>> lower_stage(load_settings({"BOT_STAGE": "live"}), "stage-10").stage
     'stage-10'
     """
-    return settings if stage == settings.stage else replace(settings, stage=cast(Any, stage))
+    return settings if stage == settings.stage else replace(settings, stage=cast("Any", stage))
 
 
 def without_confirmed(issues: tuple[Issue, ...], confirmed: Iterable[int]) -> tuple[Issue, ...]:

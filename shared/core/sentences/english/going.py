@@ -60,13 +60,13 @@ SENTENCES = {
     "going.remedy.look": "`scripts/bot live` says what is missing and how it is mended",
     "going.remedy.mode": "set BOT_MODE=live",
     "going.remedy.stage": "set BOT_STAGE=stage-10",
-    "going.remedy.stage_next": "set BOT_STAGE={stage}",
+    "going.named.stage_next": "set BOT_STAGE={stage}",
     "going.remedy.capital": "set BOT_CAPITAL_JPY to the most that the bot may use",
     "going.remedy.key": "set BITBANK_API_KEY and BITBANK_API_SECRET: a key that may read and trade",
-    "going.remedy.rights": (
+    "going.named.rights": (
         "look at the key on bitbank's page, then: scripts/bot live rights {key} --why TEXT"
     ),
-    "going.remedy.claim": "stop that one: BOT_ID={bot} scripts/bot live stop --why TEXT",
+    "going.named.claim": "stop that one: BOT_ID={bot} scripts/bot live stop --why TEXT",
     "going.remedy.damage": "mend the document by hand, or take it away and start again",
     "going.remedy.model": (
         "`scripts/bot models` lists what there is; BOT_RISK__OVERRULE_MODEL names one to enter all"
@@ -82,9 +82,9 @@ SENTENCES = {
     "going.remedy.outcome": "wait for the next ticks to settle it",
     "going.remedy.side": "close it by hand, or wait a minute where a fill has only just come",
     "going.remedy.balances": "bring yen to the account, or set BOT_CAPITAL_JPY lower",
-    "going.remedy.orders": "cancel them, or say that they are somebody's: {options}",
+    "going.named.orders": "cancel them, or say that they are somebody's: {options}",
     "going.remedy.up_days": "wait",
-    "going.remedy.up_ticks": "`scripts/bot status` and `scripts/bot alerts` say why some are missing",
+    "going.remedy.up_ticks": "`scripts/bot status` and `scripts/bot alerts` say why",
     "going.remedy.up_kinds": "wait for the bot to trade, or run scripts/bot probe",
     "going.remedy.up_parity": "scripts/bot parity; every difference needs a cause",
     "going.remedy.up_critical": "mend what it says, and wait for a day without",

@@ -65,6 +65,7 @@ class BitbankExchange:
     """One pair of one account. Not for threads."""
 
     is_attended = True
+    reader_kind: type[AccountReader] = AccountReader
 
     def __init__(
         self, rest: SignedRest, reader: AccountReader, settings: Settings, clock: Clock
@@ -95,7 +96,7 @@ class BitbankExchange:
             secret=secret,
             limits=limits or AccountPace(monotonic=time.monotonic, sleep=time.sleep),
         )
-        reader = AccountReader(
+        reader = cls.reader_kind(
             rest,
             settings.exchange,
             clock,
