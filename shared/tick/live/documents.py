@@ -21,6 +21,7 @@ from shared.tick.live.records import (
     KeyRights,
     LiveRecord,
     ParityResult,
+    ParityResults,
     SeenKinds,
     SideClaims,
     claims_path,
@@ -77,9 +78,9 @@ class LiveDocuments:
         """What was seen with real money outside of ticks. Raises `BadData`."""
         return self._read(f"probes/{self._bot}", SeenKinds)[1]
 
-    def parity(self) -> ParityResult | None:
-        """What the last comparison with a replay left unexplained. Raises `BadData`."""
-        return self._read(f"parity/{self._bot}", ParityResult)[1]
+    def parity_results(self) -> ParityResults:
+        """What comparisons with a replay left unexplained. Raises `BadData`."""
+        return self._read(f"parity/{self._bot}", ParityResults)[1] or ParityResults()
 
     def stage_cap(self) -> StageCap | None:
         """The highest stage that people allow. Raises `BadData`."""
@@ -91,7 +92,7 @@ class LiveDocuments:
 
     def note_parity(self, result: ParityResult) -> None:
         """Keep what a comparison came to."""
-        self._put(f"parity/{self._bot}", result)
+        self._put(f"parity/{self._bot}", self.parity_results().add(result))
 
     def confirm_rights(self, rights: KeyRights) -> None:
         """Keep the owner's word on a key."""

@@ -232,7 +232,7 @@ def _check_sides(facts: PreflightFacts) -> Iterator[PreflightCheck]:
         return
     unexplained = False
     for side in Side:
-        booked, there = _booked(held.positions, side), held.there_lots.get(side, 0)
+        booked, there = _lots_of(held.positions, side), held.there_lots.get(side, 0)
         if booked != there:
             unexplained = True
             said = say("going.side_unexplained", side=side, there=btc(there), booked=btc(booked))
@@ -284,7 +284,7 @@ def _check_orders(facts: PreflightFacts) -> Iterator[PreflightCheck]:
         yield _agreement("orders", say("going.orders"))
 
 
-def _booked(positions: Sequence[Position], side: Side) -> int:
+def _lots_of(positions: Sequence[Position], side: Side) -> int:
     return sum(position.lots for position in positions if position.side is side)
 
 

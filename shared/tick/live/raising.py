@@ -5,7 +5,7 @@ tick.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.core.calendar import DAY_MS, jst_text
 from shared.core.sentences import say
@@ -13,7 +13,7 @@ from shared.core.sentences.figures import number, rate_percent
 from shared.core.settings import Settings
 from shared.core.types import Purpose
 from shared.risk import policy_of
-from shared.tick.live.records import ParityResult
+from shared.tick.live.records import ParityResults
 from shared.tick.live.stages import is_above, next_stage
 from shared.tick.live.standing import LiveStanding
 
@@ -45,7 +45,7 @@ class StageEvidence:
         expected_ticks: How many ticks were due in the last 14 days of it.
         done_ticks: How many of them were done.
         seen: The kinds of orders that were taken with real money, by what they are for.
-        parity: The last comparison with a replay.
+        parity: The comparisons with a replay.
         open_critical: Titles of critical alerts of the last day.
     """
 
@@ -54,7 +54,7 @@ class StageEvidence:
     expected_ticks: int = 0
     done_ticks: int = 0
     seen: frozenset[str] = frozenset()
-    parity: ParityResult | None = None
+    parity: ParityResults = field(default_factory=ParityResults)
     open_critical: Sequence[str] = ()
 
 
@@ -137,8 +137,11 @@ def _proofs(proof: StageEvidence, settings: Settings) -> Iterator[tuple[str, boo
 
 
 def _parity_proof(proof: StageEvidence) -> tuple[str, bool, str]:
-    parity = proof.parity
-    if parity is None or proof.now_ms - parity.at > DAYS_OF_A_STAGE * DAY_MS:
+    """Compared lately, and nothing of it unexplained."""
+    since_ms = proof.now_ms - DAYS_OF_A_STAGE * DAY_MS
+    recent = [one for one in proof.parity.results if one.at >= since_ms]
+    if not recent:
         return "parity", False, say("going.up_parity_none", days=DAYS_OF_A_STAGE)
-    said = say("going.up_parity", at=jst_text(parity.at), count=parity.unexplained)
-    return "parity", parity.unexplained == 0, said
+    count = sum(one.unexplained for one in proof.parity.unexplained(since_ms=since_ms))
+    said = say("going.up_parity", at=jst_text(recent[-1].at), count=count)
+    return "parity", not count, said

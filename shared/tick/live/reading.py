@@ -144,7 +144,7 @@ def _read_evidence(
         expected_ticks=(now_ms - begin) // interval_ms,
         done_ticks=len(done),
         seen=frozenset(seen),
-        parity=live.parity(),
+        parity=live.parity_results(),
         open_critical=_critical_titles(bot, since_ms=now_ms - DAY_MS),
     )
 

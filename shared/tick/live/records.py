@@ -6,7 +6,7 @@ side of an account. Pure.
     claims/{key}~{account}~{pair}  which bot has which side of an account
     alert_tests/{bot}              which channels brought their code, and when
     probes/{bot}                   orders that were seen with real money outside of ticks
-    parity/{bot}                   what the last comparison with a replay left unexplained
+    parity/{bot}                   what comparisons with a replay left unexplained
 
 `key` is the fingerprint of a key's id, never the key.
 """
@@ -24,6 +24,7 @@ from shared.core.types import Side
 
 LiveStage = Literal["stage-10", "stage-50", "live"]
 SCHEMA = 1
+MOST_RESULTS = 50
 Stored = TypeVar("Stored")
 
 
@@ -134,6 +135,33 @@ class ParityResult:
     since: int
     until: int
     unexplained: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParityResults:
+    """The last comparisons with a replay, the newest last."""
+
+    results: tuple[ParityResult, ...] = ()
+
+    def add(self, result: ParityResult) -> "ParityResults":
+        """With one more."""
+        return ParityResults(results=(*self.results[1 - MOST_RESULTS :], result))
+
+    def unexplained(self, *, since_ms: int) -> tuple[ParityResult, ...]:
+        """Those since then with a difference that no later comparison of all of it explained."""
+        return tuple(
+            one
+            for one in self.results
+            if one.at >= since_ms
+            and one.unexplained
+            and not any(
+                later.at > one.at
+                and later.since <= one.since
+                and later.until >= one.until
+                and not later.unexplained
+                for later in self.results
+            )
+        )
 
 
 def key_fingerprint(key: str) -> str:
