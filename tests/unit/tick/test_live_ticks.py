@@ -238,7 +238,7 @@ def test_a_start_in_a_stage_takes_the_lower_one_back_and_is_told() -> None:
 def test_somebody_elses_orders_that_the_owner_named_forbid_nothing_and_others_do() -> None:
     with world_of() as world:
         world.tick(T0 + FIRST * INTERVAL)
-        numbers = [_strange_entry(world, price) for price in (5_000_000, 5_000_100)]
+        numbers = [_strange_entry(world, price) for price in (900_000, 900_100)]
         restart(world, confirmed_orders=(numbers[0],))
         after = world.tick(T0 + (FIRST + 1) * INTERVAL)
         writers = [one for one in after.issues if one.reason is Reason.ANOTHER_WRITER]
