@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from shared.alerts.records import record_write
 from shared.core.reasons import Reason
-from shared.core.types import Side, TickReport
+from shared.core.types import Alert, Level, Side, TickReport
 from shared.exchanges.sandbox.private.settings import FAKE_KEY, FAKE_SECRET
 from shared.stores.local.sqlite import SqliteDocuments
 from shared.tick.control import StageCap
+from shared.tick.live import reading
 from shared.tick.live.documents import LiveDocuments
+from shared.tick.live.reading import Surroundings, read_preflight
 from shared.tick.live.records import key_fingerprint
 from shared.turn.state import State
 from tests.support.account_stories import T0, market
@@ -268,3 +271,40 @@ def test_a_document_of_the_start_that_cannot_be_read_enters_nothing_and_is_named
         reports = ticks(world, 3)
         assert entries(reports) == 0
         assert found(reports[0]).startswith("live/default is damaged")
+
+
+def test_what_a_stage_has_shown_is_counted_from_its_reports_page_by_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "PAGE", 3)
+    with world_of(overrides={"stage": "stage-10"}) as world:
+        reports = ticks(world, 8)
+        world.tick(T0 + (FIRST + 12) * INTERVAL)  # four are missing
+        live = LiveDocuments(world.documents, "default")
+        up = replace(world.settings, stage="stage-50")
+        facts = read_preflight(world.ports(), up, Surroundings())
+        proof = facts.evidence
+        assert proof is not None
+        assert proof.done_ticks == 9
+        assert proof.expected_ticks == 18  # since the start, which was six before the first
+        assert {"entry", "stop"} <= proof.seen
+        assert "close" not in proof.seen
+        stored = world.documents.query("probes")
+        assert stored == []
+        world.documents.create("probes/default", {"at": 1, "purposes": ["close"]})
+        key = reports[0].tick
+        for level, kind in (("critical", "unprotected"), ("critical", "test"), ("info", "digest")):
+            alert = Alert(
+                key=f"default:{kind}:{key}",
+                level=Level(level),
+                kind=kind,
+                title=kind,
+                at=world.clock.now_ms(),
+            )
+            world.documents.commit([record_write(alert, bot="default")])
+        again = read_preflight(world.ports(), up, Surroundings()).evidence
+        assert again is not None
+        assert "close" in again.seen
+        assert again.open_critical == ("unprotected",)
+        assert live.parity_results().results == ()
+        assert read_preflight(world.ports(), world.settings, Surroundings()).evidence is None
