@@ -25,6 +25,7 @@ from shared.turn.champion import permission
 from shared.turn.state import State
 
 PAGE = 1_000
+MOST_ALERTS = 10_000
 MOST_CRITICAL = 5
 _DONE = frozenset({TickStatus.DONE.value, TickStatus.HALTED.value})
 
@@ -181,7 +182,9 @@ def _accepted_kinds(report: Mapping[str, Any]) -> set[str]:
 
 def _critical_titles(bot: BotDocuments, *, since_ms: int) -> tuple[str, ...]:
     """Critical alerts that were noticed since, but for tests of the channels."""
-    found = bot.documents.query("alerts", field="last_at", op=">=", value=since_ms, limit=PAGE)
+    found = bot.documents.query(
+        "alerts", field="last_at", op=">=", value=since_ms, limit=MOST_ALERTS
+    )
     titles = []
     for one in found:
         alert = one.data.get("alert") if isinstance(one.data, Mapping) else None
