@@ -142,6 +142,6 @@ def _parity_proof(proof: StageEvidence) -> tuple[str, bool, str]:
     recent = [one for one in proof.parity.results if one.at >= since_ms]
     if not recent:
         return "parity", False, say("going.up_parity_none", days=DAYS_OF_A_STAGE)
-    count = sum(one.unexplained for one in proof.parity.unexplained(since_ms=since_ms))
+    count = sum(one.unexplained for one in proof.parity.open_results(since_ms=since_ms))
     said = say("going.up_parity", at=jst_text(recent[-1].at), count=count)
     return "parity", not count, said

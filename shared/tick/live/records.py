@@ -147,7 +147,7 @@ class ParityResults:
         """With one more."""
         return ParityResults(results=(*self.results[1 - MOST_RESULTS :], result))
 
-    def unexplained(self, *, since_ms: int) -> tuple[ParityResult, ...]:
+    def open_results(self, *, since_ms: int) -> tuple[ParityResult, ...]:
         """Those since then with a difference that no later comparison of all of it explained."""
         return tuple(
             one
@@ -168,7 +168,7 @@ def key_fingerprint(key: str) -> str:
     """Twelve hex digits that name a key's id and do not tell it.
 
     >>> key_fingerprint("the id of a key")
-    '5fc04a3fb2fa'
+    '1974902a004e'
     """
     return hashlib.sha256(key.encode()).hexdigest()[:12]
 

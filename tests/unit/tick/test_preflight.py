@@ -293,8 +293,8 @@ def test_a_difference_is_explained_by_a_later_comparison_of_all_of_it_and_by_no_
         (ParityResult(at=9, since=1, until=999, unexplained=0), True),
     ):
         found = ParityResults(results=(wrong,)).add(later)
-        assert bool(found.unexplained(since_ms=10)) is is_open
-        assert found.unexplained(since_ms=11) == ()
+        assert bool(found.open_results(since_ms=10)) is is_open
+        assert found.open_results(since_ms=11) == ()
 
 
 @pytest.mark.parametrize(

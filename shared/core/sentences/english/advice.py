@@ -186,7 +186,7 @@ SENTENCES = {
     "advice.type.model_still": 'scripts/bot models; then scripts/bot rollback --why "..."',
     "advice.type.model_unwatched": "scripts/bot doctor",
     "advice.type.model_worse": 'scripts/bot models; then scripts/bot rollback --why "..."',
-    "advice.type.not_live": 'scripts/bot live; then scripts/bot live start --why "..."',
+    "advice.type.not_live": 'scripts/bot doctor; then scripts/bot live start --why "..."',
     "advice.type.outcome_unknown": 'scripts/bot status; scripts/bot halt --why "..."',
     "advice.type.position_closed": "scripts/bot status",
     "advice.type.position_closed_unprotected": ('scripts/bot status; scripts/bot halt --why "..."'),
