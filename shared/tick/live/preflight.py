@@ -132,7 +132,8 @@ def _check_key(facts: PreflightFacts) -> Iterator[PreflightCheck]:
         names = ", ".join(facts.missing_secrets)
         yield _lack("key", say("going.key_missing", names=names), "key")
         return
-    yield _agreement("key", say("going.key", key=facts.key))
+    said = say("going.key" if facts.holdings is not None else "going.key_set", key=facts.key)
+    yield _agreement("key", said)
     rights = facts.rights
     if rights is None or rights.key != facts.key:
         remedy = say("going.named.rights", key=facts.key)

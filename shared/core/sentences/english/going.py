@@ -20,6 +20,7 @@ SENTENCES = {
     "going.capital_more": "{capital}, more than the {before} of the last start",
     "going.capital_unsaid": "{capital} is the default of paper; nobody said it for real money",
     "going.key": "the key {key} can read",
+    "going.key_set": "the key {key} is set",
     "going.key_missing": "{names} not set",
     "going.rights": "{who} said at {at} that the key {key} may trade and not withdraw",
     "going.rights_unsaid": (
