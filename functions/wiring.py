@@ -70,8 +70,9 @@ SECRET_STORES: Mapping[str, str] = {
 EXCHANGES: Mapping[str, str] = {
     "paper": "shared.exchanges.paper.exchange:PaperExchange",
     "live": "shared.exchanges.bitbank.live.exchange:BitbankExchange",
+    "rehearsal": "shared.exchanges.bitbank.live.rehearsal:RehearsalExchange",
 }
-"""Who holds our orders, by `BOT_MODE`."""
+"""Who holds our orders, by `BOT_MODE`; a dry run of the real one rehearses."""
 
 
 @cache
@@ -189,11 +190,15 @@ def exchange_for(
     *,
     environ: Mapping[str, str],
     clock: Clock,
+    is_rehearsed: bool = False,
 ) -> Exchange:
     """Who holds our orders in the mode of the settings: an account on paper in a document of its
     own, or the real one, by the key in `environ`. Raises `BadSettings` where there is none.
+
+    Of a real account a rehearsal reads, and keeps what it would have sent.
     """
-    kind = resolve_name(EXCHANGES[settings.mode])
+    is_real = settings.mode == "live"
+    kind = resolve_name(EXCHANGES["rehearsal" if is_real and is_rehearsed else settings.mode])
     exchange: Exchange
     if settings.mode == "paper":
         exchange = kind(PaperDocument(documents, settings.id), feed.minutes, settings)
@@ -220,6 +225,20 @@ def examine_order(
     key, secret = (environ.get(name, "") for name in EXCHANGE_KEY)
     exchange = BitbankExchange.open(settings, clock_for(settings), key=key, secret=secret)
     return exchange.examine_order(order_id, intent)
+
+
+def key_fingerprint_of(settings: Settings, environ: Mapping[str, str]) -> str:
+    """The fingerprint of the key that a real account is asked with; empty on paper or without one.
+
+    >>> key_fingerprint_of(settings_from({}), {"BITBANK_API_KEY": "of no use on paper"})
+    ''
+    """
+    key = environ.get(EXCHANGE_KEY[0], "")
+    if settings.mode == "paper" or not key:
+        return ""
+    from shared.tick.live.records import key_fingerprint
+
+    return key_fingerprint(key)
 
 
 def clock_for(settings: Settings) -> Clock:
@@ -315,7 +334,7 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
         from shared.alerts.outlets import LogOutlet
 
         documents, bucket, outlet = (
-            _copy_documents(documents, settings),
+            _copy_documents(documents, settings, key_fingerprint_of(settings, environ)),
             _Unwritten(bucket),
             LogOutlet(LogSink(log)),
         )
@@ -324,10 +343,25 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
         clock=clock,
         documents=documents,
         feed=feed,
-        exchange=exchange_for(settings, documents, feed, environ=environ, clock=clock),
+        exchange=exchange_for(
+            settings, documents, feed, environ=environ, clock=clock, is_rehearsed=dry_run
+        ),
         champions=Champions(BundleRegistry(bucket), public_keys(settings), settings),
         outlet=outlet,
+        key=key_fingerprint_of(settings, environ),
     )
+
+
+def rehearsed_requests(ports: Ports) -> tuple[Mapping[str, str], ...]:
+    """What a dry run at a real exchange would have posted, in its order: paths and exact texts.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     rehearsed_requests(ports(settings_from({"BOT_HOME": home}), {}, dry_run=True))
+    ()
+    """
+    kept = getattr(ports.exchange, "rehearsed", ())
+    return tuple({"path": one.path, "body": one.body} for one in kept)
 
 
 def backtest_place(settings: Settings, environ: Mapping[str, str]) -> "BacktestPorts":
@@ -468,11 +502,18 @@ def _open_adapter(url: str, name: str, known: Mapping[str, str]) -> Any:
     return resolve_name(known[scheme]).open(place)
 
 
-def _copy_documents(documents: DocumentStore, settings: Settings) -> DocumentStore:
+def _copy_documents(documents: DocumentStore, settings: Settings, key: str) -> DocumentStore:
     from shared.stores.memory import MemoryDocuments
+    from shared.tick.live.records import claims_path
 
     copy = MemoryDocuments()
-    for path in (f"bots/{settings.id}", f"paper/{settings.id}", *control.paths(settings.id)):
+    of_live = (f"live/{settings.id}", *([claims_path(key, settings)] if key else []))
+    for path in (
+        f"bots/{settings.id}",
+        f"paper/{settings.id}",
+        *control.paths(settings.id),
+        *of_live,
+    ):
         stored = documents.get(path)
         if stored is not None:
             if not isinstance(stored.data, Mapping):

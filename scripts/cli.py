@@ -57,6 +57,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "settle": (ACT, "Settle an order that stays open, by name."),
     "adopt": (ACT, "Let the bot take over a position, or forget one that is gone."),
     "move": (ACT, "Hand the bot from this store to another."),
+    "live": (ACT, "Trade with real money: what is missing, start, lower, stop."),
     "promote": (ACT, "Let a model bundle serve."),
     "rollback": (ACT, "Let the model serve that served before."),
     "keep": (ACT, "Protect one report from the cleaning."),

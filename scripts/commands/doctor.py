@@ -11,6 +11,7 @@ import click
 from functions import wiring
 from scripts.operation.bot import Here, open_bot, reason_option, who_asks, why_asked
 from scripts.operation.damage import damage
+from scripts.operation.going import look_before_start
 from scripts.operation.open_orders import open_order_line, open_orders, settle_line
 from scripts.output.console import emit, json_option
 from shared import features, risk
@@ -22,6 +23,7 @@ from shared.core.settings import Settings
 from shared.core.settings.original_variables import left_over
 from shared.core.types import Issue, Level, Market, Timeframe
 from shared.stores.ports import Write
+from shared.tick.live.preflight import preflight
 from shared.turn.champion import Champion, permission, unproven_reason
 from shared.turn.state import State, capital_changed, trouble
 
@@ -106,7 +108,8 @@ def examine(here: Here) -> Iterator[DoctorCheck]:
     if store.verdict is not CheckOutcome.BAD:
         yield from _documents(here)
         yield from _open_orders(here)
-        yield run_check("account", lambda: _paper_capital(here))
+        if settings.mode == "paper":
+            yield run_check("account", lambda: _paper_capital(here))
         yield run_check("ticks", lambda: _ticks(here))
     yield run_check("bucket", lambda: _bucket(here))
     yield run_check("model", lambda: _model(here))
@@ -121,6 +124,26 @@ def examine(here: Here) -> Iterator[DoctorCheck]:
     yield _clock(here, market)
     yield _data(here, market)
     yield run_check("capital", lambda: _capital(here, market))
+    if settings.mode == "live":
+        yield from _live(here)
+
+
+def _live(here: Here) -> Iterator[DoctorCheck]:
+    """What must agree before real money is traded with."""
+    try:
+        checks = preflight(look_before_start(here))
+    except BotError as error:
+        remedy = error.remedy if isinstance(error, UserError) else ""
+        yield DoctorCheck(name="live", verdict=CheckOutcome.BAD, said=str(error), remedy=remedy)
+        return
+    for check in checks:
+        verdict = CheckOutcome.OK if check.is_met else CheckOutcome.BAD
+        yield DoctorCheck(
+            name=f"live-{check.name}",
+            verdict=CheckOutcome.NOTE if check.is_note else verdict,
+            said=check.said,
+            remedy=check.remedy,
+        )
 
 
 def run_check(name: str, check: Callable[[], DoctorCheck]) -> DoctorCheck:

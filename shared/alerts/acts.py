@@ -22,6 +22,10 @@ Act: TypeAlias = Literal[
     "settle",
     "adopt",
     "forget",
+    "start",
+    "stop",
+    "lower",
+    "rights",
 ]
 """What people do to a bot."""
 AUDIT = "audit"

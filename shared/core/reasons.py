@@ -103,6 +103,10 @@ class Reason(StrEnum):
     ANOTHER_WRITER = "another_writer"
     MARGIN_CALLED = "margin_called"
     MONEY_MOVED = "money_moved"
+    # going live
+    LIVE_NOT_STARTED = "live_not_started"
+    LIVE_DIFFERS = "live_differs"
+    ACCOUNT_CLAIMED = "account_claimed"
     # what people and older versions have left in the store
     CONTROL_DAMAGED = "control_damaged"
     INTENT_DAMAGED = "intent_damaged"
@@ -156,6 +160,10 @@ DENIALS: Mapping[Reason, Denial] = {
     Reason.POSITION_SHORT: Denial.TRANSIENT,
     Reason.ANOTHER_WRITER: Denial.TRANSIENT,
     Reason.MARGIN_CALLED: Denial.TRANSIENT,
+    # about what people have said of real money: they may say it at any moment
+    Reason.LIVE_NOT_STARTED: Denial.TRANSIENT,
+    Reason.LIVE_DIFFERS: Denial.TRANSIENT,
+    Reason.ACCOUNT_CLAIMED: Denial.TRANSIENT,
     # about the candles that the signal was read from: a signal read beside stale ones rests on
     # them, also once newer ones come
     Reason.DATA_STALE: Denial.CLOSING,
@@ -247,6 +255,9 @@ OF_A_REAL_ACCOUNT = frozenset(
         Reason.ANOTHER_WRITER,
         Reason.MARGIN_CALLED,
         Reason.MONEY_MOVED,
+        Reason.LIVE_NOT_STARTED,
+        Reason.LIVE_DIFFERS,
+        Reason.ACCOUNT_CLAIMED,
     },
 )
 """What only an exchange that is not ours can bring about."""

@@ -2,8 +2,9 @@
 
     control/{bot}     of one bot     {schema, halt: {id, at, who, why},
                                       lifted: {halts, drawdown, at, who, why},
-                                      flatten: like halt, adoption: Adoption, moved: Moved},
-                                     or nulls; the last three may be missing
+                                      flatten: like halt, adoption: Adoption, moved: Moved,
+                                      stage_at_most: {stage, at, who, why}}, or nulls; the last
+                                     four may be missing
     control/all       of every bot   the same
     control/current   an older version's, for every bot
                                      {halt: true or false, halted_at, resumed_at, who, why, at}
@@ -21,7 +22,7 @@ A document that makes no sense is *damaged*: it forbids entries, is told, and is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -74,9 +75,20 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageCap:
+    """The highest stage that people allow a live bot. It may only lower: going up is a start."""
+
+    stage: Literal["stage-10", "stage-50", "live"]
+    at: int
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """One control document: the halt that stands, what was taken back last, and whether what is
-    held is to be closed, the book to be corrected, or the bot has gone.
+    """One control document: the halt that stands, what was taken back last, whether what is held is
+    to be closed, the book to be corrected, or the bot has gone, and the highest stage that is
+    allowed.
     """
 
     schema: int = SCHEMA
@@ -85,6 +97,7 @@ class Control:
     flatten: Halt | None = None
     adoption: Adoption | None = None
     moved: Moved | None = None
+    stage_at_most: StageCap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +114,7 @@ class Ordered:
     flatten: Halt | None = None
     adoption: Adoption | None = None
     moved: Moved | None = None
+    stage_at_most: StageCap | None = None
 
     @property
     def lifts_drawdown(self) -> int:
@@ -193,4 +207,18 @@ def combine_controls(found: Mapping[str, object], bot: str) -> Ordered:
         flatten=mine.flatten,
         adoption=mine.adoption,
         moved=mine.moved,
+        stage_at_most=mine.stage_at_most,
     )
+
+
+def salvage_cap(data: object) -> StageCap | None:
+    """The highest stage that a damaged document allows, where that can be read.
+
+    >>> salvage_cap({"halt": 3, "stage_at_most": None}) is None
+    True
+    """
+    try:
+        told = data.get("stage_at_most") if isinstance(data, Mapping) else None
+        return msgspec.convert(told, StageCap | None)
+    except msgspec.ValidationError:
+        return None

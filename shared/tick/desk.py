@@ -49,6 +49,7 @@ from shared.orders.ports import Exchange, Fence
 from shared.stores.lease import Lease
 from shared.stores.ports import Document
 from shared.tick.documents import BotDocuments
+from shared.tick.live.standing import without_confirmed
 
 
 class Desk:
@@ -72,6 +73,7 @@ class Desk:
         corrected: Corrected | None = None,
         open_intents: Sequence[OpenIntent] = (),
         blocked_by_unknown: bool = False,
+        confirmed_orders: Sequence[int] = (),
     ) -> None:
         """Work under a lease. Nothing that opens leaves after `opens_until`.
 
@@ -79,7 +81,8 @@ class Desk:
         `ledger` is the bot's own book of a real account, `corrected` what a person's correction of
         it brought about, `open_intents` are those of ticks before that no state knows of. Nothing
         opens while it is `blocked_by_unknown`: an order of a tick before may be in the market, or
-        not.
+        not. `confirmed_orders` are somebody else's by the owner's word, though they look like the
+        bot's.
         """
         self._exchange, self._bot, self._clock, self._settings = exchange, bot, clock, settings
         self._lease, self._opens_until, self._counted = lease, opens_until, counted
@@ -88,6 +91,7 @@ class Desk:
         self._ledger, self._open = ledger, list(open_intents)
         self._fills: tuple[Fill, ...] = () if corrected is None else corrected.fills
         self._trades: tuple[Trade, ...] = () if corrected is None else corrected.trades
+        self._confirmed = tuple(confirmed_orders)
         self._unfound: dict[str, OpenIntent] = {}
         self._permission: OrderIntent | None = None
         self._stops_at: list[int] = []
@@ -160,7 +164,8 @@ class Desk:
             if fate is Fate.FOUND:
                 self._unfound.pop(name, None)
         self._open = [one for one in self._open if self.fates.get(one.intent.id) is not Fate.FOUND]
-        return copy_with(holdings, fills=self._fills, trades=self._trades)
+        issues = without_confirmed(holdings.issues, self._confirmed)
+        return copy_with(holdings, fills=self._fills, trades=self._trades, issues=issues)
 
     def _follow(self, intent: OrderIntent, outcome: Outcome, *, at: int) -> None:
         """An order that a real exchange has is followed by its number, one that it may have by its

@@ -10,6 +10,7 @@ one atomic save.
     paper/{bot}           the paper account
     trades/{bot}~{n}      closed trades
     audit/{time}~{n}      who did what
+    live/{bot}            a live start, and what belongs to it: see `shared.tick.live.records`
 
 Lease and state share a document (`shared.stores.lease`), so that saving the state *is* the fencing
 check: whoever lost the lease meanwhile finds another version and gets `LeaseLost`.
@@ -300,7 +301,7 @@ class BotDocuments:
                 more = (
                     stored.data
                     if stored is not None and standing is not None and "schema" in stored.data
-                    else {}
+                    else _cap_to_keep(stored)
                 )
                 ended = {"flatten": None} if halt is None and "flatten" in more else {}
                 told = {**more, **changes, **ended}
@@ -526,6 +527,14 @@ class PaperDocument:
 
 def _plain(value: Halt | Lifted | None) -> dict[str, Any] | None:
     return None if value is None else asdict(value)
+
+
+def _cap_to_keep(stored: Document | None) -> dict[str, Any]:
+    """What of a damaged control document must not be lost where it is written anew: a lower
+    stage.
+    """
+    cap = None if stored is None else orders.salvage_cap(stored.data)
+    return {} if cap is None else {"stage_at_most": asdict(cap)}
 
 
 def _over(path: str, stored: Document | None, data: Mapping[str, Any], *, exists: bool) -> Write:

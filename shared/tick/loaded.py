@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from shared.core.clock import BoundedClock
 from shared.core.errors import BadData
+from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.tick_times import latest_believed
@@ -17,6 +18,8 @@ from shared.stores.ports import Document
 from shared.tick.control import Moved
 from shared.tick.documents import BotDocuments
 from shared.tick.intents import Written, decode_intents, unsaved_plans
+from shared.tick.live.documents import LiveDocuments
+from shared.tick.live.standing import LiveStanding
 from shared.turn.state import State
 from shared.turn.turn import Ending, Occasion, Turn
 
@@ -41,6 +44,9 @@ class Loaded:
         open_intents: The documents of intents that no saved state knows of.
         intents: What those of them say that can be read, by path.
         has_waiting_alerts: Whether an alert of before was not told yet.
+        standing: What people have said of this bot with real money; None on paper.
+        closed: Why it enters nothing with real money, whatever it decides.
+        stage: The stage that the tick is in, where people allow less than the settings say.
     """
 
     before: State
@@ -55,6 +61,15 @@ class Loaded:
     open_intents: Sequence[Document] = ()
     intents: Mapping[str, Written]
     has_waiting_alerts: bool = False
+    standing: LiveStanding | None = None
+    closed: tuple[Issue, ...] = ()
+    stage: str | None = None
+
+    @property
+    def confirmed_orders(self) -> tuple[int, ...]:
+        """Orders of the bot's own form that are somebody else's, by the owner's word."""
+        record = None if self.standing is None else self.standing.record
+        return () if record is None else record.confirmed_orders
 
     @property
     def counted_account(self) -> Counted | None:
@@ -105,9 +120,11 @@ class Loaded:
 
 
 def load_tick_inputs(
-    bot: BotDocuments, lease: Lease, *, clock: BoundedClock, settings: Settings
+    bot: BotDocuments, lease: Lease, *, clock: BoundedClock, settings: Settings, key: str = ""
 ) -> Loaded:
-    """Read everything that a tick needs of the store. Damage is told, not raised."""
+    """Read everything that a tick needs of the store. Damage is told, not raised. `key` is the
+    fingerprint of the key that a real account is asked with.
+    """
     ordered, open_intents = bot.control(), bot.open_intents()
     intents, damaged_intents = decode_intents((intent.path, intent.data) for intent in open_intents)
     damaged_state: str | None = None
@@ -117,9 +134,20 @@ def load_tick_inputs(
         before, strange = _believe_state(State.decode_state(stored, settings), clock, settings)
     except BadData as error:
         before, damaged_state = State.salvage_state(stored, settings), str(error)
+    standing: LiveStanding | None = None
+    closed: tuple[Issue, ...] = ()
+    stage: str = settings.stage
+    if settings.mode == "live":
+        live = LiveDocuments(bot.documents, bot.bot)
+        standing = live.standing(settings, key=key, cap=ordered.stage_at_most)
+        closed = standing.issues(settings, key=key, ledger=before.ledger)
+        stage = standing.stage(settings)
     adopted = _correct(before, ordered.adoption, settings)
     return Loaded(
-        before=before,
+        before=copy_with(before, stage=stage),
+        standing=standing,
+        closed=closed,
+        stage=stage if stage != settings.stage else None,
         damaged_state=damaged_state,
         strange=strange,
         halted=bool(ordered.halts) or ordered.flatten is not None,

@@ -29,11 +29,16 @@ from shared.exchanges.sandbox.private.settings import (
 )
 from shared.exchanges.sandbox.server import Sandbox, serve
 from shared.exchanges.sandbox.time_source import SteppedTime
+from shared.orders.own_book import open_ledger, staged_capital_jpy
+from shared.stores import lease as leases
 from shared.stores.memory import MemoryDocuments
 from shared.stores.ports import DocumentStore
 from shared.tick.cycle import Ports, run_tick
 from shared.tick.documents import BotDocuments
+from shared.tick.live.documents import LiveDocuments
+from shared.tick.live.records import LiveRecord, key_fingerprint
 from shared.tick.request import TickRequest
+from shared.turn.state import State
 from tests.support.tick_stories import INTERVAL, ArrayFeed, Deaf, NoModel, Script, outlet_of
 
 CAPITAL = 1_000_000
@@ -77,6 +82,7 @@ class LiveWorld:
     port: int
     fresh_documents: Callable[[], DocumentStore]
     owners_lots: int = 0
+    key: str = field(default_factory=lambda: key_fingerprint(FAKE_KEY))
     counts: Counter[str] = field(default_factory=Counter)
     sent: list[tuple[str, bool]] = field(default_factory=list)
     told: list[Alert] = field(default_factory=list)
@@ -91,7 +97,40 @@ class LiveWorld:
             exchange=exchange,
             champions=NoModel(),  # type: ignore[arg-type]
             outlet=outlet_of(self.documents, self.settings, self.clock, Hearing(self.told)),
+            key=self.key,
         )
+
+    def start(self, *, record: LiveRecord | None = None, settings: Settings | None = None) -> None:
+        """A person's start, as if the preflight had been passed: an empty book, and the word."""
+        settings = settings or self.settings
+        now_ms = self.clock.now_ms()
+        book = open_ledger(staged_capital_jpy(settings), now_ms)
+        state = State(mode="live", stage=settings.stage, ledger=book)
+        bot = BotDocuments(self.documents, settings.id)
+        if bot.peek() is None:
+            lease = bot.take_lease(now_ms=now_ms, lease_ms=1_000)
+            assert lease is not None
+            leases.release(self.documents, lease, {"state": state.encode_state()})
+        LiveDocuments(self.documents, settings.id).write_start(
+            record or self.record(settings, book_opened_at=now_ms), settings
+        )
+
+    def record(self, settings: Settings, *, book_opened_at: int, **more: Any) -> LiveRecord:
+        given: dict[str, Any] = {
+            "at": self.clock.now_ms(),
+            "who": "ann",
+            "why": "a test",
+            "key": self.key,
+            "stage": settings.stage,
+            "stage_since": self.clock.now_ms(),
+            "account": str(settings.account),
+            "pair": settings.pair,
+            "sides": settings.sides,
+            "capital_jpy": settings.capital_jpy,
+            "book_opened_at": book_opened_at,
+            "settings_hash": settings.hash,
+        }
+        return LiveRecord(**{**given, **more})
 
     def exchange(self) -> BitbankExchange:
         """A fresh one; the sandbox counts no requests, so that none has to wait."""
@@ -150,9 +189,10 @@ def live_world(
     yen: int = CAPITAL,
     btc_lots: int = 0,
     overrides: dict[str, Any] | None = None,
+    is_started: bool = True,
     **private: Any,
 ) -> Iterator[LiveWorld]:
-    """A bot of `CAPITAL` yen on an exchange whose path is `minutes`."""
+    """A bot of `CAPITAL` yen on an exchange whose path is `minutes`; a person has started it."""
     source = SteppedTime(int(minutes.opened_at[0]) + 1)
     sandbox = Sandbox(
         SandboxMarket.from_minutes(minutes),
@@ -180,7 +220,7 @@ def live_world(
                 "exchange": {**told.get("exchange", {}), "public_url": url, "private_url": url},
             },
         )
-        yield LiveWorld(
+        world = LiveWorld(
             settings=settings,
             sandbox=sandbox,
             source=source,
@@ -192,6 +232,9 @@ def live_world(
             fresh_documents=fresh_documents,
             owners_lots=btc_lots,
         )
+        if is_started:
+            world.start()
+        yield world
 
 
 __all__ = ["CAPITAL", "INTERVAL", "LiveWorld", "live_world"]

@@ -19,8 +19,12 @@ SENTENCES = {
     "advice.did.audit_overrule": "It enters with this model, because a setting says so.",
     "advice.did.audit_promote": "Its next tick asks this model.",
     "advice.did.audit_resume": "Its next tick may enter again, where no limit forbids it.",
+    "advice.did.audit_lower": "Its next tick uses no more of the capital than this stage gives.",
+    "advice.did.audit_rights": "It wrote it down; a start asks for it.",
     "advice.did.audit_rollback": "Its next tick asks this model.",
     "advice.did.audit_settle": "Its next tick follows what was found, and enters again.",
+    "advice.did.audit_start": "Its next tick may enter with real money.",
+    "advice.did.audit_stop": "It enters nothing any more; what it holds keeps stop and exits.",
     "advice.did.capital": "It goes on with the money that the account has.",
     "advice.did.challenger": "It does not hear the challenger; the champion decides as before.",
     "advice.did.clock": (
@@ -62,6 +66,7 @@ SENTENCES = {
     "advice.did.model_unwatched_closed": "It enters nothing until the watch works again.",
     "advice.did.model_worse": "It goes on with this model.",
     "advice.did.model_worse_closed": "It enters nothing with this model; exits go on.",
+    "advice.did.not_live": "It enters nothing with real money; what it holds keeps its stop.",
     "advice.did.outcome_unknown": (
         "It never sends an order twice. It enters nothing, and the next tick asks the exchange what"
         " became of it."
@@ -136,6 +141,7 @@ SENTENCES = {
     "advice.do.model_still": "Compare the models; go back to the one before, or retrain.",
     "advice.do.model_unwatched": "See what the doctor says.",
     "advice.do.model_worse": "Compare the models; go back to the one before, or halt the bot.",
+    "advice.do.not_live": "See what is missing, mend it, and start it where you mean it.",
     "advice.do.outcome_unknown": (
         "Look on bitbank's own page whether the order is there. The bot resolves it by itself;"
         " halt it where the next tick did not."
@@ -197,6 +203,7 @@ SENTENCES = {
     "advice.type.model_still": 'scripts/bot models; then scripts/bot rollback --why "..."',
     "advice.type.model_unwatched": "scripts/bot doctor",
     "advice.type.model_worse": 'scripts/bot models; then scripts/bot rollback --why "..."',
+    "advice.type.not_live": 'scripts/bot doctor; then scripts/bot live start --why "..."',
     "advice.type.outcome_unknown": 'scripts/bot status; scripts/bot halt --why "..."',
     "advice.type.position_closed": "scripts/bot status",
     "advice.type.position_closed_unprotected": ('scripts/bot status; scripts/bot halt --why "..."'),

@@ -52,7 +52,6 @@ from shared.orders.own_book import (
     ledger_equity_jpy,
     open_ledger,
     rates_of,
-    restage_ledger,
     staged_capital_jpy,
 )
 from shared.orders.ports import Fence
@@ -67,6 +66,7 @@ class BitbankExchange:
     """One pair of one account. Not for threads."""
 
     is_attended = True
+    reader_kind: type[AccountReader] = AccountReader
 
     def __init__(
         self, rest: SignedRest, reader: AccountReader, settings: Settings, clock: Clock
@@ -97,7 +97,7 @@ class BitbankExchange:
             secret=secret,
             limits=limits or AccountPace(monotonic=time.monotonic, sleep=time.sleep),
         )
-        reader = AccountReader(
+        reader = cls.reader_kind(
             rest,
             settings.exchange,
             clock,
@@ -126,8 +126,7 @@ class BitbankExchange:
         Raises `Unavailable` and `BadData` where the account could not be read whole.
         """
         del counted, fence
-        capital = staged_capital_jpy(self._settings)
-        before = open_ledger(capital, now_ms) if ledger is None else restage_ledger(ledger, capital)
+        before = ledger or open_ledger(staged_capital_jpy(self._settings), now_ms)
         if self._rules is not None:
             before = copy_with(before, rates=rates_of(self._rules))
         known = self._read(now_ms, before, intents)
