@@ -260,7 +260,7 @@ def test_a_worker_killed_in_a_slice_is_replaced_after_its_lease_and_the_result_h
     assert [line["from_share"] for line in went_on] == [pytest.approx(at_kill["share"], abs=0.1)], (
         "not from the beginning"
     )
-    assert went_on[0]["from_share"] >= 0.4
+    assert went_on[0]["from_share"] >= 0.3, "a checkpoint lies a little before the kill"
     assert result_files(home, done) == uninterrupted(tmp_path / "other", LONG)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from scripts.commands.rounds import command
+from scripts.cli import cli
 from shared.alerts.log_sink import LogSink
 from shared.alerts.office import Office
 from shared.core.errors import BotError
@@ -58,12 +58,12 @@ def test_a_round_that_could_tell_nobody_says_so(tmp_path, monkeypatch) -> None:
         "BOT_EXCHANGE__PUBLIC_URL": nowhere,
         "BOT_EXCHANGE__RETRY_BASE_SECONDS": "0.01",
         "BOT_DISCORD__ATTEMPTS": "1",
-        "DISCORD_WEBHOOK_URL": f"{nowhere}/webhook",
+        "DISCORD_WEBHOOK_URL": f"{nowhere}/api/webhooks/1/a-token-of-no-worth-at-all",
     }
     for name, text in environ.items():
         monkeypatch.setenv(name, text)
     (tmp_path / "state.sqlite").write_bytes(b"no database" * 1_000)
-    failure = CliRunner().invoke(command, ["watch"]).exception
+    failure = CliRunner().invoke(cli, ["rounds", "watch"]).exception
     assert isinstance(failure, BotError)
     assert "nobody could be told of it" in str(failure)
     assert "documents_down" in str(failure)

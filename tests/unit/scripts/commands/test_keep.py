@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from scripts.commands.keep import command
+from scripts.cli import cli
 from shared.core.errors import UserError
 from shared.stores.local.sqlite import SqliteDocuments
 
@@ -17,7 +17,7 @@ def test_a_name_of_no_report_is_the_users_mistake_and_protects_nothing(
 ) -> None:
     monkeypatch.setenv("BOT_HOME", str(tmp_path))
     monkeypatch.delenv("BOT_STATE", raising=False)
-    failure = CliRunner().invoke(command, [name, *more]).exception
+    failure = CliRunner().invoke(cli, ["keep", name, *more]).exception
     assert isinstance(failure, UserError)
     assert failure.remedy
     documents = SqliteDocuments(tmp_path / "state.sqlite")
