@@ -19,6 +19,7 @@ Act: TypeAlias = Literal[
     "rotate",
     "deploy",
     "move",
+    "probe",
 ]
 """What people do to a bot."""
 AUDIT = "audit"

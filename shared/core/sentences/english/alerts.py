@@ -87,6 +87,7 @@ SENTENCES = {
     "alerts.audit.rotate": "{who} changed {what}.",
     "alerts.audit.deploy": "{who} deployed {what}.",
     "alerts.audit.move": "{who} moved {what}.",
+    "alerts.audit.probe": "{who} asked the exchange of {what} what no document says.",
     "alerts.value.this_bot": "this bot",
     "alerts.value.every_bot": "every bot",
     "alerts.value.by_setting": "whoever sets this bot",
