@@ -1,0 +1,165 @@
+"""A live bot on a bitbank that nobody of the sandbox wrote: entries, fills, stops and targets, tick
+after tick, with its own book compared to the server's at each.
+"""
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from shared.core import settings as configuration
+from shared.core.types import Candles, Side, TickReport
+from shared.exchanges.bitbank.live.exchange import BitbankExchange
+from shared.exchanges.bitbank.pace import AccountPace
+from shared.market.path import price_at
+from shared.stores.memory import MemoryDocuments
+from shared.tick.cycle import Ports, run_tick
+from shared.tick.documents import BotDocuments
+from shared.tick.request import TickRequest
+from shared.turn.state import State
+from tests.support.account_stories import T0, market
+from tests.support.second_bitbank import KEY, SECRET, SecondBitbank, btc, second_bitbank, yen
+from tests.support.tick_stories import INTERVAL, ArrayFeed, Deaf, NoModel, Script, outlet_of
+
+CAPITAL = 1_000_000
+TICKS = 160
+
+
+class Moving:
+    """A clock that whoever sleeps moves."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def now_ms(self) -> int:
+        return self.at
+
+    def sleep_until(self, at_ms: int) -> None:
+        self.at = max(self.at, at_ms)
+
+
+class SecondWorld:
+    """One bot, its store, and the second server."""
+
+    def __init__(self, url: str, server: SecondBitbank, clock: Moving, minutes: Candles, account: str, seed: int) -> None:
+        self.server, self.clock, self.account = server, clock, account
+        self.documents, self.feed = MemoryDocuments(), ArrayFeed(minutes)
+        self.script, self.counts = Script(seed), Counter[str]()
+        self.settings = configuration.load_settings(
+            {"BOT_PROFILE": "loose", "BOT_MODE": "live", "BOT_STAGE": "live"},
+            overrides={
+                "account": account,
+                "sides": "both" if account == "margin" else "long",
+                "capital_jpy": CAPITAL,
+                "exchange": {"public_url": url, "private_url": url},
+            },
+        )
+        self.bot = BotDocuments(self.documents, self.settings.id)
+
+    def tick(self, at: int) -> TickReport:
+        """One tick of a fresh process."""
+        self.clock.sleep_until(at + 700)
+        ever_later = itertools.count(0, 60)
+        limits = AccountPace(monotonic=lambda: next(ever_later), sleep=lambda _seconds: None)
+        ports = Ports(
+            clock=self.clock,
+            documents=self.documents,
+            feed=self.feed,
+            exchange=BitbankExchange.open(
+                self.settings, self.clock, key=KEY, secret=SECRET, limits=limits
+            ),
+            champions=NoModel(),  # type: ignore[arg-type]
+            outlet=outlet_of(self.documents, self.settings, self.clock, Deaf()),
+        )
+        request = TickRequest(tick=f"t{at}", scheduled_at=at, received_at=self.clock.now_ms())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("shared.turn.pipeline.last_signal", self.script)
+            report = run_tick(ports, self.settings, request)
+        self.counts[f"tick {report.status}"] += 1
+        self.counts["fills"] += len(report.fills)
+        for trade in report.trades:
+            self.counts[str(trade.reason)] += 1
+        return report
+
+    @property
+    def state(self) -> State:
+        stored = self.bot.peek()
+        assert stored is not None
+        return State.decode_state(stored.data["state"], self.settings)
+
+    def check(self, report: TickReport) -> None:
+        """What holds after every tick."""
+        where = (report.tick, report.status.value, [str(one.reason) for one in report.issues])
+        self._check_cover(where)
+        self._check_money(where)
+        self._check_orders(where)
+
+    def lots(self) -> dict[str, int]:
+        if self.account == "margin":
+            return {side: held.lots for side, held in self.server.held.items()}
+        return {"long": self.server.coins, "short": 0}
+
+    def _check_cover(self, where: Any) -> None:
+        for side, lots in self.lots().items():
+            live = [
+                one
+                for one in self.server.orders.values()
+                if one.is_live and (one.side or "long") == side
+            ]
+            stops = sum(one.lots for one in live if one.kind == "stop")
+            assert stops == lots, (where, side, lots, live)
+            self.counts["covered"] += bool(lots)
+            if not lots:
+                assert live == [], (where, side, live)
+                self.counts["flat"] += 1
+
+    def _check_money(self, where: Any) -> None:
+        ledger = self.state.ledger
+        assert ledger is not None
+        assert ledger.cash_jpy == Decimal(yen(self.server.jpy)), (where, ledger.cash_jpy)
+        for side in Side:
+            assert ledger.lots(side) == self.lots()[side.value], (where, side)
+
+    def _check_orders(self, where: Any) -> None:
+        """Each POST is one intent, and each intent one POST at the most."""
+        intents = [one.data for one in self.documents.query("intents", limit=100_000)]
+        sent = [
+            one for one in intents if (one.get("outcome") or {}).get("outcome") != "not_sent"
+        ]
+        assert len(self.server.posts) == len(sent), where
+        amounts = Counter(
+            (btc(one["intent"]["lots"]), one["intent"]["kind"]) for one in sent
+        )
+        assert Counter((one["amount"], one["type"]) for one in self.server.posts) == amounts, where
+
+
+@contextmanager
+def second_world(account: str, seed: int) -> Iterator[SecondWorld]:
+    minutes = market(random.Random(seed), 3 * TICKS + 120, day_off=0.0)
+    clock = Moving(T0 + INTERVAL)
+    server = SecondBitbank(
+        now=clock.now_ms, price=lambda at: int(price_at(minutes, at)), yen_jpy=CAPITAL
+    )
+    with second_bitbank(server) as url:
+        yield SecondWorld(url, server, clock, minutes, account, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("account", ["margin", "spot"])
+def test_a_live_bot_trades_on_a_server_that_was_written_from_the_reference_alone(
+    account: str,
+) -> None:
+    seen = Counter[str]()
+    for seed in (3, 4):
+        with second_world(account, seed) as world:
+            for number in range(2, TICKS):
+                world.check(world.tick(T0 + number * INTERVAL))
+            seen += world.counts + world.server.counts
+    assert seen["covered"] >= 20, seen
+    assert seen["flat"] >= 20, seen
+    print(account, dict(sorted(seen.items())))
