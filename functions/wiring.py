@@ -243,7 +243,8 @@ def channel_for(settings: Settings, environ: Mapping[str, str], *, patience: Pat
 
     `patience` remembers when Discord wants to be left alone.
     """
-    from shared.alerts.discord import DiscordSink, LogSink
+    from shared.alerts.discord.sink import DiscordSink
+    from shared.alerts.log_sink import LogSink
 
     webhooks = {level: url for level, url in _webhooks(environ).items() if url}
     if settings.alerts == "log" or not webhooks:
@@ -257,11 +258,11 @@ def second_for(environ: Mapping[str, str]) -> SecondChannel | None:
     """
     address = environ.get("BOT_SECOND_CHANNEL", "")
     if address:
-        from shared.alerts.second import second_channel
+        from shared.alerts.second.address import second_channel
 
         return second_channel(address, password=environ.get("BOT_MAIL_PASSWORD", ""))
     if environ.get("K_SERVICE"):
-        from shared.alerts.second import CriticalLine
+        from shared.alerts.second.line import CriticalLine
 
         return CriticalLine(log)
     return None
@@ -308,7 +309,7 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
     clock, bucket, documents = clock_for(settings), bucket_for(settings), documents_for(settings)
     outlet = outlet_for(settings, environ, documents, clock)
     if dry_run:
-        from shared.alerts.discord import LogSink
+        from shared.alerts.log_sink import LogSink
         from shared.alerts.outlets import LogOutlet
 
         documents, bucket, outlet = (
@@ -378,7 +379,7 @@ def retrain_place(
     key = signing_key(settings, environ)
     trials = documents if dry_run else None
     if dry_run:
-        from shared.alerts.discord import LogSink
+        from shared.alerts.log_sink import LogSink
         from shared.alerts.outlets import LogOutlet
 
         documents, bucket, outlet = (

@@ -29,7 +29,8 @@ from functions import wiring
 from functions.alerts.events import AlertEvent, UnreadablePush, event_of
 from functions.http import body_of, check_known_names, query_of
 from functions.shell import Shell, VerbResult
-from shared.alerts.office import Office, OfficeResult
+from shared.alerts.delivery import OfficeResult
+from shared.alerts.office import Office
 from shared.alerts.wording import alert_key
 from shared.core.clock import Clock
 from shared.core.deadline import Deadline, bind_deadline

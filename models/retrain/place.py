@@ -63,7 +63,7 @@ class RetrainPorts:
     and `public_keys` are those that a tick trusts. `trials` holds the trial log; None: `documents`
     does.
 
-    >>> from shared.alerts.discord import LogSink
+    >>> from shared.alerts.log_sink import LogSink
     >>> from shared.alerts.outlets import LogOutlet
     >>> from shared.core.clock import SystemClock
     >>> from shared.core.logs import log

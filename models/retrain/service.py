@@ -31,7 +31,7 @@ class Retrains:
     """Everything that a shell (the command, the function) can ask.
 
     >>> from models.retrain.place import ArchiveHistory
-    >>> from shared.alerts.discord import LogSink
+    >>> from shared.alerts.log_sink import LogSink
     >>> from shared.alerts.outlets import LogOutlet
     >>> from shared.core.clock import SystemClock
     >>> from shared.core.logs import log

@@ -43,7 +43,7 @@ class Outlet(Protocol):
 class LocalOutlet:
     """Delivers where it is.
 
-    >>> from shared.alerts.discord import LogSink
+    >>> from shared.alerts.log_sink import LogSink
     >>> from shared.core.clock import SystemClock
     >>> from shared.core.settings import load_settings
     >>> from shared.stores.memory import MemoryDocuments
@@ -91,7 +91,7 @@ class LocalOutlet:
 class LogOutlet:
     """Writes alerts into the log and leaves what is stored alone: for whoever writes nothing.
 
-    >>> from shared.alerts.discord import LogSink
+    >>> from shared.alerts.log_sink import LogSink
     >>> halt = Alert(key="halt~1", level=Level.CRITICAL, kind="halt", title="Halted.", at=0)
     >>> LogOutlet(LogSink(lambda *_, **__: None)).tell_directly([halt], seconds=5.0)
     frozenset({'halt~1'})

@@ -93,6 +93,7 @@ class Reason(StrEnum):
     STOP_PLACED = "stop_placed"
     ORPHAN_CANCELED = "orphan_canceled"
     CANCEL_REFUSED = "cancel_refused"
+    QUANTITY_HELD = "quantity_held"
     # a real account
     FILLS_LATE = "fills_late"
     ORDER_MISSING = "order_missing"

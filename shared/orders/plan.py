@@ -6,7 +6,7 @@ An intent's id is `{tick}.{purpose}.{number}`, numbered within one call: give ea
 its own `tick` prefix.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import count
@@ -171,6 +171,55 @@ def protection(
                 steps.append(Cancel(order=order, reason=Reason.ENTRY_EXPIRED))
         elif order.intent.side not in held and not order.has_ended(now_ms):
             steps.append(Cancel(order=order, reason=Reason.ORPHAN_CANCELED))
+    return tuple(steps)
+
+
+def refused_stops(records: Sequence[OrderRecord]) -> tuple[OrderRecord, ...]:
+    """The stops that the exchange did not take."""
+    return tuple(
+        record
+        for record in records
+        if record.what == "place"
+        and record.outcome == "rejected"
+        and record.intent.purpose is Purpose.STOP
+    )
+
+
+def after_refused_stops(
+    holdings: Holdings,
+    refused: Sequence[OrderRecord],
+    *,
+    tick: str,
+    now_ms: int,
+    settings: Settings,
+    book: Book | None,
+    rules: PairRules | None,
+    is_blind: bool = False,
+) -> tuple[Step, ...]:
+    """What a real exchange refuses to protect is closed.
+
+    Where other orders of ours hold the quantity, these go first, and the stop is sent again; where
+    the position only does not show yet, it is waited for. A stop that an account on paper refused
+    is left to the next look, which has a book.
+    """
+    draft = _Draft(
+        holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules
+    )
+    if not draft.is_real:
+        return ()
+    draft.must_know_rules = not is_blind
+    steps: list[Step] = []
+    for position in uncovered_positions(holdings, now_ms=now_ms):
+        mine = [record for record in refused if record.intent.side is position.side]
+        targets = [
+            order
+            for order in _closes(holdings, position.side, now_ms)
+            if order.intent.purpose is Purpose.TARGET
+        ]
+        if any(record.reason is Reason.QUANTITY_HELD for record in mine):
+            steps += [Cancel(order=order, reason=Reason.STOP_PLACED) for order in targets]
+        elif mine:
+            steps += _close_position(draft, position, Reason.EXIT_UNPROTECTED)
     return tuple(steps)
 
 

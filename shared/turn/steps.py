@@ -155,6 +155,24 @@ class Steps:
         )
         if not steps:
             return turn
+        before = len(self.hands.records)
+        carry_out(steps, self.hands, book=book, rules=rules)
+        turn = yield from self.book(turn, self.hands.holdings(self.clock.now_ms()))
+        refused = planning.refused_stops(self.hands.records[before:])
+        if not refused or turn.holdings is None:
+            return turn
+        steps = planning.after_refused_stops(
+            turn.holdings,
+            refused,
+            tick=turn.occasion.name + part + "u",
+            now_ms=self.clock.now_ms(),
+            settings=self.settings,
+            book=book,
+            rules=rules,
+            is_blind=is_blind,
+        )
+        if not steps:
+            return turn
         carry_out(steps, self.hands, book=book, rules=rules)
         return (yield from self.book(turn, self.hands.holdings(self.clock.now_ms())))
 
@@ -357,7 +375,8 @@ class Steps:
                 ):
                     turn = yield from self._attend_once(turn, market, part=f"a{looks}x")
                     entry = _own_entry(turn)
-                    if entry is None and not self.hands.may_have_entry:
+                    is_over = entry is None and not self.hands.may_have_entry
+                    if is_over and not (turn.holdings and self.is_bare(turn.holdings)):
                         return turn
                     if entry is not None and self._is_due_to_end(ends_at):
                         self._end_entry(entry)

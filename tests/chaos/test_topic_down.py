@@ -16,7 +16,7 @@ import pytest
 from google.pubsub_v1.types import PublishRequest, PublishResponse
 
 from functions import wiring
-from shared.alerts.discord import DiscordSink
+from shared.alerts.discord.sink import DiscordSink
 from shared.alerts.office import Office
 from shared.alerts.outlets import TopicOutlet
 from shared.alerts.pubsub import PubSubSink

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from shared.alerts.discord import DiscordSink, LogSink
+from shared.alerts.discord.sink import DiscordSink
+from shared.alerts.log_sink import LogSink
 from shared.alerts.pubsub import PubSubSink
 from shared.core.masking import register_secrets
 from shared.core.settings import load_settings

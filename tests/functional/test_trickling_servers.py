@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import requests
 
-from shared.alerts.discord import Answer, Letter, post_by_requests
+from shared.alerts.discord.answers import Answer
+from shared.alerts.discord.letters import Letter
+from shared.alerts.discord.posting import post_by_requests
 from shared.core import settings as configuration
 from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import Unavailable

@@ -6,24 +6,27 @@ What the exchange really holds is asked of the sandbox itself, after ticks that 
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from shared.core.errors import Unavailable
-from shared.core.money import ZERO, btc_from_lots
+from shared.core.money import btc_from_lots
 from shared.core.reasons import Reason
-from shared.core.types import Side, TickReport, TickStatus
+from shared.core.types import Level, Side, TickReport, TickStatus
 from shared.exchanges.bitbank.envelope import CarriedAnswer
 from shared.exchanges.bitbank.errors import NoAnswer, NotSent
-from shared.stores.memory import MemoryDocuments
+from shared.stores.ports import Write
 from shared.tick.cycle import Ports
 from tests.support.live_world import LiveWorld
 from tests.support.tick_stories import INTERVAL, Killed
 
 TICKS_AFTER = 4
+MOST_AT_ONCE = 400
+MOST_LIVE = 6
+MOST_CRITICAL = 8
+STRANGER_PRICE = "500000"
 ENDED = {TickStatus.DONE, TickStatus.DEGRADED, TickStatus.HALTED, TickStatus.LATE}
 
 
@@ -62,13 +65,24 @@ class Snapshot:
     asked: Counter[int]
 
 
+COLLECTIONS = (
+    *("bots", "ticks", "intents", "trades", "days", "alerts", "control", "audit", "offices"),
+    *("fills", "live", "paper"),
+)
+
+
 def snapshot(world: LiveWorld) -> Snapshot:
     private = world.sandbox.private
+    stored = {
+        one.path: one.data
+        for collection in COLLECTIONS
+        for one in world.documents.query(collection, limit=10_000)
+    }
     return Snapshot(
         at=world.source.now_ms(),
         standing=private.standing,
         past=tuple(private.past),
-        documents=dict(world.documents._stored),  # type: ignore[attr-defined]
+        documents=stored,
         asked=world.script.asked.copy(),
     )
 
@@ -80,8 +94,11 @@ def restore(world: LiveWorld, known: Snapshot) -> None:
     private.past.extend(known.past)
     private.log.clear()
     world.source._now_ms = known.at
-    world.documents = MemoryDocuments()
-    world.documents._stored.update(known.documents)
+    world.documents.close()
+    world.documents = world.fresh_documents()
+    writes = [Write(kind="create", path=path, data=data) for path, data in known.documents.items()]
+    for start in range(0, len(writes), MOST_AT_ONCE):
+        world.documents.commit(writes[start : start + MOST_AT_ONCE])
     world.script.asked = known.asked.copy()
 
 
@@ -205,6 +222,8 @@ def cases_of(situation: str, sites: Sequence[tuple[str, str]]) -> Iterator[Case]
 def play(world: LiveWorld, known: Snapshot, at: int, case: Case) -> Case:
     """Play a case: the struck tick, and ticks after it that nothing disturbs."""
     restore(world, known)
+    world.sent.clear()
+    world.told.clear()
     reports: list[TickReport] = []
     sent = _Sent(world)
 
@@ -244,7 +263,7 @@ class _Sent:
         self.strangers = [
             row["order_id"]
             for row in truth["orders"]
-            if row["order_id"] in truth["live"] and row.get("price") == "500000"
+            if row["order_id"] in truth["live"] and row.get("price") == STRANGER_PRICE
         ]
 
 
@@ -253,25 +272,36 @@ def _naked(
 ) -> Iterator[str]:
     """A position without a live stop of its size after a tick that ended."""
     truth = world.truth()
-    live = set(truth["live"])
-    for row in truth["positions"]:
-        lots = Decimal(row["open_amount"])
-        stops = sum(
-            (
-                Decimal(order["remaining_amount"])
-                for order in truth["orders"]
-                if order["order_id"] in live
-                and order["type"] == "stop"
-                and order.get("position_side") == row["position_side"]
-            ),
-            Decimal(0),
-        )
-        if stops < lots:
+    for side in Side:
+        held, stops = _held_lots(world, truth, side), _stop_lots(truth, side)
+        if stops < held:
             case.counts["bare"] += 1
             if report is not None and report.status in ENDED and not only_count:
-                yield f"{report.tick} {report.status}: {lots} held, stops for {stops}"
-        elif stops > lots and report is not None and not only_count:
+                yield f"{report.tick} {report.status}: {held} {side} held, stops for {stops}"
+        elif stops > held and report is not None and not only_count:
             case.counts["surplus"] += 1
+
+
+def _held_lots(world: LiveWorld, truth: dict[str, Any], side: Side) -> int:
+    """What the exchange holds of a side; on spot the owner's coins are none of the bot's."""
+    if world.settings.account.has_locks:
+        return truth["btc_lots"] - world.owners_lots if side is Side.LONG else 0
+    return sum(
+        int(Decimal(row["open_amount"]) / btc_from_lots(1))
+        for row in truth["positions"]
+        if row["position_side"] == side
+    )
+
+
+def _stop_lots(truth: dict[str, Any], side: Side) -> int:
+    live = set(truth["live"])
+    return sum(
+        int(Decimal(row["remaining_amount"]) / btc_from_lots(1))
+        for row in truth["orders"]
+        if row["order_id"] in live
+        and row["type"] == "stop"
+        and row.get("position_side", "long") == side
+    )
 
 
 def _orders(world: LiveWorld, before: _Sent, case: Case) -> Iterator[str]:
@@ -283,9 +313,13 @@ def _orders(world: LiveWorld, before: _Sent, case: Case) -> Iterator[str]:
     if len(truth["positions"]) > 1:
         yield "two positions"
     fresh = [row for row in truth["orders"] if row["order_id"] not in before.orders]
-    entries = [row for row in fresh if row["type"] == "limit" and row["post_only"]]
-    by_time = Counter(row["ordered_at"] for row in entries if _is_opening(row))
-    case.counts["entries"] += sum(by_time.values())
+    entries = [row for row in fresh if _is_opening(row)]
+    case.counts["entries"] += len(entries)
+    intents = Counter(name for name, is_opening in world.sent if is_opening)
+    if intents and max(intents.values()) > 1:
+        yield f"an opening intent was sent twice: {intents.most_common(1)}"
+    if len(entries) > len(intents):
+        yield f"{len(entries)} entries of {len(intents)} intents"
     resting = [
         row["order_id"]
         for row in truth["orders"]
@@ -296,20 +330,12 @@ def _orders(world: LiveWorld, before: _Sent, case: Case) -> Iterator[str]:
     if old:
         yield f"entries rest: {old}"
     for side in Side:
-        held = sum(
-            Decimal(row["open_amount"])
-            for row in truth["positions"]
-            if row["position_side"] == side
-        )
-        stops = sum(
-            Decimal(row["remaining_amount"])
-            for row in truth["orders"]
-            if row["order_id"] in live
-            and row["type"] == "stop"
-            and row.get("position_side") == side
-        )
+        held, stops = _held_lots(world, truth, side), _stop_lots(truth, side)
         if stops > held:
             yield f"stops for {stops} on {held} {side}"
+    orders = [row for row in truth["orders"] if row["order_id"] in live]
+    if len(orders) - len(before.strangers) > MOST_LIVE:
+        yield f"{len(orders)} orders are live"
 
 
 def _is_opening(row: dict[str, Any]) -> bool:
@@ -336,20 +362,19 @@ def _money(world: LiveWorld, case: Case) -> Iterator[str]:
     cash = Decimal(book["cash_jpy"]) - capital
     if cash != onhand - start:
         yield f"the book made {cash}, the exchange {onhand - start}"
-    lots = {
-        held["side"]: sum(entry["lots"] for entry in held["entries"]) for held in book["positions"]
-    }
-    there = {
-        row["position_side"]: int(Decimal(row["open_amount"]) / btc_from_lots(1))
-        for row in truth["positions"]
-    }
-    if world.settings.account.has_locks:
-        there = {"long": truth["btc_lots"]} if truth["btc_lots"] else {}
-    if lots != there:
-        yield f"the book holds {lots}, the exchange {there}"
-    open_intents = world.documents.query("intents", field="open_for", value=world.settings.id)
-    if open_intents and case.counts["last look"] == 0:
-        case.counts["open intents at the end"] += len(open_intents)
-
-
-__all__ = ["ALWAYS", "BLOWS", "ZERO", "Blow", "Case", "cases_of", "copy", "play", "replace"]
+    for side in Side:
+        booked = sum(
+            entry["lots"]
+            for held in book["positions"]
+            if held["side"] == side
+            for entry in held["entries"]
+        )
+        there = _held_lots(world, truth, side)
+        if booked != there:
+            yield f"the book holds {booked} {side}, the exchange {there}"
+    left = world.documents.query("intents", field="open_for", value=world.settings.id)
+    case.counts["open intents at the end"] += len(left)
+    told = sum(alert.level is Level.CRITICAL for alert in world.told)
+    case.counts["critical alerts"] += told
+    if told > MOST_CRITICAL:
+        yield f"{told} critical alerts"

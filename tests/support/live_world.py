@@ -5,7 +5,7 @@ and a signal that is scripted.
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from shared.alerts.ports import Delivered
 from shared.core import settings as configuration
 from shared.core.settings import Settings
-from shared.core.types import Candles, TickReport
+from shared.core.types import Alert, Candles, OrderIntent, TickReport
 from shared.exchanges.bitbank.live.exchange import BitbankExchange
 from shared.exchanges.bitbank.pace import AccountPace
 from shared.exchanges.sandbox.faults import Faults
@@ -51,6 +52,17 @@ class WorldClock:
         self._source.advance_to(at_ms)
 
 
+class Hearing(Deaf):
+    """A channel that takes everything, and keeps it."""
+
+    def __init__(self, told: list[Alert]) -> None:
+        self._told = told
+
+    def deliver(self, alerts: Sequence[Alert], **more: Any) -> Delivered:
+        self._told += alerts
+        return super().deliver(alerts, **more)
+
+
 @dataclass
 class LiveWorld:
     """One bot, its stores, and the exchange that it trades on."""
@@ -63,7 +75,11 @@ class LiveWorld:
     feed: ArrayFeed
     script: Any
     port: int
+    fresh_documents: Callable[[], DocumentStore]
+    owners_lots: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+    sent: list[tuple[str, bool]] = field(default_factory=list)
+    told: list[Alert] = field(default_factory=list)
 
     def ports(self, **others: Any) -> Ports:
         """Those of a fresh process."""
@@ -74,16 +90,24 @@ class LiveWorld:
             feed=others.pop("feed", self.feed),
             exchange=exchange,
             champions=NoModel(),  # type: ignore[arg-type]
-            outlet=outlet_of(self.documents, self.settings, self.clock, Deaf()),
+            outlet=outlet_of(self.documents, self.settings, self.clock, Hearing(self.told)),
         )
 
     def exchange(self) -> BitbankExchange:
         """A fresh one; the sandbox counts no requests, so that none has to wait."""
         ever_later = itertools.count(0, 60)
         limits = AccountPace(monotonic=lambda: next(ever_later), sleep=lambda _seconds: None)
-        return BitbankExchange.open(
+        exchange = BitbankExchange.open(
             self.settings, self.clock, key=FAKE_KEY, secret=FAKE_SECRET, limits=limits
         )
+        real = exchange.submit
+
+        def submit(intent: OrderIntent, **more: Any) -> Any:
+            self.sent.append((intent.id, intent.is_opening))
+            return real(intent, **more)
+
+        exchange.submit = submit  # type: ignore[method-assign]
+        return exchange
 
     def request(self, at: int) -> TickRequest:
         self.source.advance_to(at + 700)
@@ -120,7 +144,7 @@ def live_world(
     *,
     account: str = "margin",
     script: Any = None,
-    documents: DocumentStore | None = None,
+    fresh_documents: Callable[[], DocumentStore] = MemoryDocuments,
     faults: Faults | None = None,
     readings: dict[str, str] | None = None,
     yen: int = CAPITAL,
@@ -161,10 +185,12 @@ def live_world(
             sandbox=sandbox,
             source=source,
             clock=WorldClock(source),
-            documents=documents or MemoryDocuments(),
+            documents=fresh_documents(),
             feed=ArrayFeed(minutes),
             script=script or Script(1),
             port=running.port,
+            fresh_documents=fresh_documents,
+            owners_lots=btc_lots,
         )
 
 

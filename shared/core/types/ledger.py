@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from shared.core.types.orders import Order, OrderIntent, Position, Side
 
+MOST_ENDED = 40
 MOST_TRACKED = 8
 """So many orders of a bot are followed at once; six of them may be live."""
 
@@ -158,7 +159,8 @@ class Ledger:
     What else lies there is the owner's: it limits sizes, and is never equity. `aside_jpy` and
     `aside_btc` are what the exchange held beyond the book when that was last explained; None before
     the first reading. `booked` are the executions that a reading may show again. `unseen` are
-    orders that protect whose answers were lost, and that no reading has shown.
+    orders that protect whose answers were lost, and that no reading has shown. `ended` are orders
+    that ended lately and are booked whole: nobody follows them again.
 
     >>> ledger = Ledger(capital_jpy=Decimal(200_000), cash_jpy=Decimal(200_000), opened_at=0)
     >>> ledger.lots(Side.LONG), ledger.next_fill_sequence
@@ -172,6 +174,7 @@ class Ledger:
     tracked: tuple[TrackedOrder, ...] = ()
     unseen: tuple[OpenIntent, ...] = ()
     booked: tuple[BookedExecution, ...] = ()
+    ended: tuple[int, ...] = ()
     read_at: int = 0
     newest_order_id: int = 0
     next_fill_sequence: int = 1

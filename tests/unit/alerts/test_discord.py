@@ -9,14 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from shared.alerts import compose
-from shared.alerts.discord import (
-    DiscordSink,
-    Letter,
-    LogSink,
-    _patience,
-    _seconds,
-    post_by_requests,
-)
+from shared.alerts.discord.answers import _seconds, asked_seconds
+from shared.alerts.discord.letters import Letter
+from shared.alerts.discord.posting import post_by_requests
+from shared.alerts.discord.sink import DiscordSink
+from shared.alerts.log_sink import LogSink
 from shared.core import logs, masking
 from shared.core import settings as configuration
 from shared.core.deadline import Deadline, bind_deadline
@@ -303,9 +300,9 @@ def test_only_a_sensible_wait_is_believed(value, seconds):
 
 
 def test_a_body_that_is_no_json_object_asks_for_nothing():
-    assert _patience({}, b"<html>") is None
-    assert _patience({}, b"[1]") is None
-    assert _patience({"Retry-After": "3"}, b"<html>") == 3
+    assert asked_seconds({}, b"<html>") is None
+    assert asked_seconds({}, b"[1]") is None
+    assert asked_seconds({"Retry-After": "3"}, b"<html>") == 3
 
 
 # refusals

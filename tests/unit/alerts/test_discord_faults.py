@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.alerts.discord import DiscordSink
+from shared.alerts.discord.sink import DiscordSink
 from shared.alerts.office import Office
 from shared.core.types import Level
 from shared.stores.memory import MemoryDocuments

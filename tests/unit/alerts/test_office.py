@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from shared.alerts.discord import DiscordSink
-from shared.alerts.office import Office, OfficeResult
+from shared.alerts.delivery import OfficeResult
+from shared.alerts.discord.sink import DiscordSink
+from shared.alerts.office import Office
 from shared.alerts.patience import StoredPatience
 from shared.alerts.ports import Delivered
 from shared.alerts.records import is_for_the_digest, record_write

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.alerts import office as offices
+from shared.alerts import waiting
 from shared.alerts.office import Office
 from shared.alerts.ports import Delivered
 from shared.alerts.records import record_write
@@ -192,7 +192,7 @@ def test_what_was_told_waits_no_longer_where_the_second_channel_was_given_up(pla
 
 
 def test_a_critical_alert_is_found_behind_any_number_of_others(place: Place, monkeypatch) -> None:
-    monkeypatch.setattr(offices, "MOST_WAITING", 30)
+    monkeypatch.setattr(waiting, "MOST_WAITING", 30)
     place.discord.refuses = lambda body: ""
     office = place.office()
     for number in range(60):

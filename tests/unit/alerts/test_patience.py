@@ -10,7 +10,7 @@ from email.utils import formatdate
 
 import pytest
 
-from shared.alerts.discord import DiscordSink
+from shared.alerts.discord.sink import DiscordSink
 from shared.alerts.office import Office
 from shared.alerts.patience import EVERY_WEBHOOK, LONGEST_SECONDS, StoredPatience, name_of
 from shared.alerts.records import record_write

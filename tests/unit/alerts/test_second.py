@@ -9,17 +9,13 @@ from typing import Any
 
 import pytest
 
-from shared.alerts.discord import LogSink
+from shared.alerts.log_sink import LogSink
 from shared.alerts.office import Office
-from shared.alerts.second import (
-    CRITICAL_LINE,
-    CriticalLine,
-    Mail,
-    OwnCommand,
-    body_text,
-    headline,
-    second_channel,
-)
+from shared.alerts.second.address import second_channel
+from shared.alerts.second.command import OwnCommand
+from shared.alerts.second.line import CRITICAL_LINE, CriticalLine
+from shared.alerts.second.mail import Mail
+from shared.alerts.second.text import body_text, headline
 from shared.core import logs
 from shared.core.errors import BadSettings
 from shared.core.masking import register_secrets

@@ -1,6 +1,7 @@
 """Second channels that lie, stall or get what no channel can carry: told once, never for ever."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.alerts.second import CriticalLine, Mail, OwnCommand, body_text, headline
+from shared.alerts.second.command import OwnCommand
+from shared.alerts.second.line import CriticalLine
+from shared.alerts.second.mail import Mail
+from shared.alerts.second.text import body_text, headline
 from shared.core.masking import register_secrets
 from shared.core.types import Alert, Level
 from tests.support.smtp_server import mail_server
@@ -118,7 +122,7 @@ def test_a_command_whose_end_cannot_be_forced_holds_nothing_up(monkeypatch) -> N
     def forbidden(*_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr("shared.alerts.second.os.killpg", forbidden)
+    monkeypatch.setattr(os, "killpg", forbidden)
     command = OwnCommand(f"'{sys.executable}' -c 'import time; time.sleep(1.5)'", write=Lines())
     began = time.monotonic()
     assert not command.tell([alert()], deadline_ms=soon(0.2))

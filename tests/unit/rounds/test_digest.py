@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from PIL import Image
 
-from shared.alerts.discord import DiscordSink
+from shared.alerts.discord.sink import DiscordSink
 from shared.alerts.office import Office
 from shared.alerts.records import is_for_the_digest, record_write
 from shared.core.calendar import DAY_MS, HOUR_MS, jst_day

@@ -5,7 +5,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from scripts.commands.rounds import command
-from shared.alerts.discord import LogSink
+from shared.alerts.log_sink import LogSink
 from shared.alerts.office import Office
 from shared.core.errors import BotError
 from shared.core.settings import load_settings

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.alerts.discord import LogSink
+from shared.alerts.log_sink import LogSink
 from shared.alerts.office import Office
 from shared.core.errors import BotError, Unavailable
 from shared.core.settings import load_settings

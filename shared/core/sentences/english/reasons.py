@@ -149,6 +149,8 @@ SENTENCES = {
     "reasons.then.orphan_canceled": "an order without a position was canceled",
     "reasons.now.cancel_refused": "the exchange does not cancel an order",
     "reasons.then.cancel_refused": "the exchange did not cancel an order",
+    "reasons.now.quantity_held": "other orders hold its quantity, or it does not show yet",
+    "reasons.then.quantity_held": "other orders held its quantity, or it did not show yet",
     "reasons.now.fills_late": "the exchange has not told of all fills yet",
     "reasons.then.fills_late": "the exchange had not told of all fills yet",
     "reasons.now.order_missing": "the exchange does not answer for an order",

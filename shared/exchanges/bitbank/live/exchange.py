@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Self
 
 from shared.core.clock import Clock
-from shared.core.errors import BotError, LeaseLost
+from shared.core.errors import BotError, LeaseLost, NotThere
 from shared.core.frozen import copy_with
 from shared.core.money import ZERO, jpy
 from shared.core.reasons import Reason
@@ -202,7 +202,13 @@ class BitbankExchange:
             return Rejected(reason=Reason.CANCEL_REFUSED, context=result.context)
         told = result.order
         if result.fate is not CancelFate.CANCELED or told is None:
-            told = self._look_at(order.order_id)
+            try:
+                told = self._reader.read_order(order.order_id)
+            except NotThere as error:
+                found = {"found": str(error)}
+                return Rejected(reason=Reason.REJECTED_BY_EXCHANGE, context=found)
+            except BotError:
+                told = None
         if told is None:
             return Unknown(context=result.context or {"found": "the order could not be read"})
         if told.status in {"INACTIVE", "UNFILLED", "PARTIALLY_FILLED"}:

@@ -32,7 +32,7 @@ from shared.core.types import (
     TrackedOrder,
     Trade,
 )
-from shared.core.types.ledger import MOST_TRACKED, BookedExecution
+from shared.core.types.ledger import MOST_ENDED, MOST_TRACKED, BookedExecution
 from shared.exchanges.bitbank.live.reading import Reading
 from shared.exchanges.bitbank.private_answers import ExchangeOrder, ExchangeTrade
 from shared.exchanges.bitbank.recognition import (
@@ -133,10 +133,16 @@ def _recognize(
     for written in intents:
         if written.order_id is not None:
             found[written.intent.id] = written.order_id
-            tracked.setdefault(written.order_id, _tracked(written, written.order_id, written.at))
+            if written.order_id not in ledger.ended:
+                followed = _tracked(written, written.order_id, written.at)
+                tracked.setdefault(written.order_id, followed)
     lost = [one for one in (*intents, *ledger.unseen) if one.intent.id not in found]
     for written in sorted(lost, key=lambda one: (one.intent.is_opening, one.at)):
-        free = [order for number, order in reading.orders.items() if number not in tracked]
+        free = [
+            order
+            for number, order in reading.orders.items()
+            if number not in tracked and number not in ledger.ended
+        ]
         may_be = orders_that_may_be(written, free, is_margin=kind.has_debt)
         # two closes of one form are alike; of two entries nobody knows which is ours
         if len(may_be) == 1 or (may_be and not written.intent.is_opening):
@@ -148,7 +154,7 @@ def _recognize(
         if entry.intent.is_opening and entry_id is not None:
             for number, order in sorted(reading.orders.items()):
                 intent = permitted_intent(entry, entry_id, order, is_margin=kind.has_debt)
-                if number not in tracked and intent is not None:
+                if number not in tracked and number not in ledger.ended and intent is not None:
                     ours = copy_with(entry, intent=intent)
                     tracked[number] = _tracked(ours, number, order.ordered_at)
     return list(tracked.values()), found
@@ -195,7 +201,8 @@ def _without_ended(ledger: Ledger, now_ms: int) -> Ledger:
         if not ended:
             break
         kept.remove(ended[0])
-    return copy_with(ledger, tracked=tuple(kept))
+    gone = [one.order.order_id for one in ledger.tracked if one not in kept]
+    return copy_with(ledger, tracked=tuple(kept), ended=(*ledger.ended, *gone)[-MOST_ENDED:])
 
 
 def _is_shown(one: TrackedOrder, reading: Reading) -> bool:
