@@ -129,8 +129,18 @@ def average_text(value: int, lots: int) -> str:
 class SecondBitbank:
     """The exchange: one account, one pair."""
 
-    def __init__(self, *, now: Callable[[], int], price: Callable[[int], int], yen_jpy: int) -> None:
-        self._now, self._price = now, price
+    def __init__(
+        self,
+        *,
+        now: Callable[[], int],
+        price: Callable[[int], int],
+        yen_jpy: int,
+        most_lots: Callable[[int], int] = lambda _at: 10**9,
+    ) -> None:
+        """`price`: the middle of the book at an instant, in whole yen; `most_lots`: so much of a
+        resting limit is filled in the second that begins then.
+        """
+        self._now, self._price, self._most_lots = now, price, most_lots
         self.jpy, self.coins = yen_jpy * UNITS, 0
         self.orders: dict[int, Order] = {}
         self.executions: list[dict[str, Any]] = []
@@ -145,7 +155,7 @@ class SecondBitbank:
 
     def bid_ask(self, at: int) -> tuple[int, int]:
         mid = self._price(at)
-        return mid - 250, mid + 250
+        return mid - mid // 20_000, mid + mid // 20_000
 
     def walk(self) -> None:
         """Bring the book up to now, a second at a time where something rests."""
@@ -175,7 +185,7 @@ class SecondBitbank:
             if order.price is not None and (
                 ask < order.price if order.buys else bid > order.price
             ):
-                self._trade(order, order.price, at, is_maker=True)
+                self._trade(order, order.price, at, is_maker=True, most=self._most_lots(at))
 
     def _take(self, order: Order, at: int) -> None:
         bid, ask = self.bid_ask(at)
@@ -187,10 +197,15 @@ class SecondBitbank:
             order.lots = held.lots
         self._trade(order, ask if order.buys else bid, at, is_maker=False)
 
-    def _trade(self, order: Order, price: int, at: int, *, is_maker: bool) -> None:
+    def _trade(
+        self, order: Order, price: int, at: int, *, is_maker: bool, most: int = 10**9
+    ) -> None:
         lots = order.lots - order.done
         if order.side and not order.opens:
             lots = min(lots, self.held[order.side].lots)
+        if not most:
+            return
+        lots = min(lots, most)
         if lots <= 0:
             order.status, order.canceled_at = "CANCELED_UNFILLED", at
             return
@@ -221,6 +236,7 @@ class SecondBitbank:
         order.value += product
         order.executed_at = at
         order.status = "FULLY_FILLED" if order.done == order.lots else "PARTIALLY_FILLED"
+        self.counts["filled in part"] += order.done < order.lots
         self.counts[f"{order.kind} {'maker' if is_maker else 'taker'}"] += 1
 
     def _margin(self, order: Order, lots: int, product: int, fee: int, at: int) -> dict[str, str]:
