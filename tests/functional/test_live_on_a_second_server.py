@@ -14,8 +14,11 @@ import pytest
 
 from shared.core import settings as configuration
 from shared.core.types import Candles, Side, TickReport
+from shared.exchanges.bitbank.bodies import query_request
+from shared.exchanges.bitbank.envelope import read_envelope
 from shared.exchanges.bitbank.live.exchange import BitbankExchange
 from shared.exchanges.bitbank.pace import AccountPace
+from shared.exchanges.bitbank.signed import SignedRest
 from shared.market.path import price_at
 from shared.stores.memory import MemoryDocuments
 from shared.tick.cycle import Ports, run_tick
@@ -23,6 +26,7 @@ from shared.tick.documents import BotDocuments
 from shared.tick.request import TickRequest
 from shared.turn.state import State
 from tests.support.account_stories import T0, market
+from tests.support.raw_exchange import unlimited
 from tests.support.second_bitbank import KEY, SECRET, SecondBitbank, btc, second_bitbank, yen
 from tests.support.tick_stories import INTERVAL, ArrayFeed, Deaf, NoModel, Script, outlet_of
 
@@ -142,7 +146,9 @@ class SecondWorld:
 
 
 @contextmanager
-def second_world(account: str, seed: int, *, is_rough: bool = False) -> Iterator[SecondWorld]:
+def second_world(
+    account: str, seed: int, *, is_rough: bool = False, **how: Any
+) -> Iterator[SecondWorld]:
     """`is_rough`: the server's book is never quite where the bot saw it, and a limit is filled in
     parts.
     """
@@ -157,23 +163,64 @@ def second_world(account: str, seed: int, *, is_rough: bool = False) -> Iterator
         return random.Random(at).choice([0, 0, 90, 1_100, 4_000]) if is_rough else 10**9
 
     server = SecondBitbank(
-        now=clock.now_ms, price=price, yen_jpy=CAPITAL, most_lots=most_lots
+        now=clock.now_ms, price=price, yen_jpy=CAPITAL, most_lots=most_lots, **how
     )
     with second_bitbank(server) as url:
         yield SecondWorld(url, server, clock, minutes, account, seed)
 
 
+PLACES: dict[str, tuple[str, bool, dict[str, Any]]] = {
+    "margin": ("margin", False, {}),
+    "margin, in parts": ("margin", True, {}),
+    "margin, five seconds late": ("margin", True, {"lag_ms": 5_000}),
+    "margin, stops unlisted": ("margin", True, {"lists_stops": False}),
+    "margin, no stop above its position": ("margin", True, {"clips_stops": False}),
+    "spot": ("spot", False, {}),
+    "spot, in parts": ("spot", True, {"lists_stops": False}),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("account", ["margin", "spot"])
+@pytest.mark.parametrize("place", PLACES)
 def test_a_live_bot_trades_on_a_server_that_was_written_from_the_reference_alone(
-    account: str,
+    place: str,
 ) -> None:
-    seen = Counter[str]()
-    for seed in (3, 4):
-        with second_world(account, seed) as world:
-            for number in range(2, TICKS):
-                world.check(world.tick(T0 + number * INTERVAL))
-            seen += world.counts + world.server.counts
-    assert seen["covered"] >= 20, seen
-    assert seen["flat"] >= 20, seen
-    print(account, dict(sorted(seen.items())))
+    """Eight hours of ticks: whatever is held has its stop, the book equals the server's yen and
+    coins, nothing is ordered twice, and nothing rests where nothing is held.
+    """
+    account, is_rough, how = PLACES[place]
+    with second_world(account, 3, is_rough=is_rough, **how) as world:
+        for number in range(2, TICKS):
+            world.check(world.tick(T0 + number * INTERVAL))
+        seen = world.counts + world.server.counts
+    assert seen["tick done"] == TICKS - 2, seen
+    assert seen["covered"] >= 25, seen
+    assert seen["flat"] >= 200, seen
+    assert min(seen["exit_stop"], seen["stop taker"]) >= 8, seen
+    assert seen["exit_target"] >= 7, seen
+    codes = {name for name in seen if name.startswith("code ")}
+    assert codes <= {"code 60018", "code 50062"}, seen
+    if is_rough:
+        assert seen["filled in part"] >= 100, seen
+    if "lag_ms" in how:
+        assert seen["code 50062"] >= 50, seen
+    if place in {"margin, in parts", "margin, no stop above its position"}:
+        assert seen["a stop larger than what it protects"] >= 1, seen
+
+
+def test_the_second_server_knows_who_asks() -> None:
+    with second_world("margin", 3) as world:
+        world.clock.sleep_until(T0 + 2 * INTERVAL)
+        for key, secret, ahead, code in (
+            (KEY, "another", 0, 20005),
+            ("another", SECRET, 0, 20002),
+            (KEY, SECRET, 2_000, 20034),
+            (KEY, SECRET, -8_000, 20035),
+            (KEY, SECRET, 0, None),
+        ):
+            clock = Moving(world.clock.now_ms() + ahead)
+            rest = SignedRest(
+                world.settings.exchange, clock, key=key, secret=secret, limits=unlimited()
+            )
+            answer = rest.carry(query_request("user/assets"))
+            assert read_envelope(answer).code == code

@@ -14,6 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -136,15 +137,22 @@ class SecondBitbank:
         price: Callable[[int], int],
         yen_jpy: int,
         most_lots: Callable[[int], int] = lambda _at: 10**9,
+        lag_ms: int = 0,
+        lists_stops: bool = True,
+        clips_stops: bool = True,
     ) -> None:
         """`price`: the middle of the book at an instant, in whole yen; `most_lots`: so much of a
-        resting limit is filled in the second that begins then.
+        resting limit is filled in the second that begins then. Positions show, and can be closed,
+        `lag_ms` after their fill; active_orders `lists_stops` that have not fired; a stop larger
+        than its position fires for what is there (`clips_stops`) or not at all.
         """
         self._now, self._price, self._most_lots = now, price, most_lots
+        self._lag_ms, self._lists_stops, self._clips_stops = lag_ms, lists_stops, clips_stops
         self.jpy, self.coins = yen_jpy * UNITS, 0
         self.orders: dict[int, Order] = {}
         self.executions: list[dict[str, Any]] = []
         self.held = {"long": Held(), "short": Held()}
+        self._past: dict[str, list[tuple[int, Held]]] = {"long": [], "short": []}
         self.posts: list[dict[str, Any]] = []
         self.counts: Counter[str] = Counter()
         self.walked_to = now()
@@ -191,7 +199,8 @@ class SecondBitbank:
         bid, ask = self.bid_ask(at)
         held = self.held[order.side] if order.side else None
         if held is not None and not order.opens and held.lots < order.lots:
-            if not held.lots:
+            if not held.lots or not self._clips_stops:
+                self.counts["a stop fired for nothing"] += bool(held.lots)
                 order.status, order.canceled_at = "CANCELED_UNFILLED", at
                 return
             order.lots = held.lots
@@ -240,12 +249,14 @@ class SecondBitbank:
         self.counts[f"{order.kind} {'maker' if is_maker else 'taker'}"] += 1
 
     def _margin(self, order: Order, lots: int, product: int, fee: int, at: int) -> dict[str, str]:
-        held = self.held[order.side or ""]
+        side = order.side or ""
+        held = self.held[side]
         if order.opens:
             held.lots += lots
             held.product += product
             held.fee += fee
             held.parts.append([at, product])
+            self._past[side].append((at, deepcopy(held)))
             return {"fee_amount_quote": yen(0)}
         before, due_before = held.lots, held.interest(at)
         cost = half_up(held.product * lots, before)
@@ -256,6 +267,7 @@ class SecondBitbank:
         held.parts = [
             [opened, half_up(part * held.lots, before)] for opened, part in held.parts
         ] if held.lots else []
+        self._past[side].append((at, deepcopy(held)))
         interest = due_before - held.interest(at)
         gain = product - cost if order.side == "long" else cost - product
         self.jpy += gain - open_fee - fee - interest
@@ -264,6 +276,11 @@ class SecondBitbank:
             "profit_loss": yen(gain),
             "interest": yen(interest),
         }
+
+    def _shown(self, side: str, now: int) -> Held:
+        """One side as it was a moment ago."""
+        seen = [one for at, one in self._past[side] if at <= now - self._lag_ms]
+        return seen[-1] if seen else Held()
 
     # what is asked
 
@@ -398,7 +415,8 @@ class SecondBitbank:
         ]
         if order.kind == "market":
             same = [one for one in live if one.side == order.side and not one.opens]
-        if order.lots + sum(one.lots - one.done for one in same) > self.held[order.side].lots:
+        shown = self._shown(order.side, now)
+        if order.lots + sum(one.lots - one.done for one in same) > shown.lots:
             raise Code(50062)
 
     def _find(self, number: Any) -> Order:
@@ -436,7 +454,11 @@ class SecondBitbank:
         return {"orders": [self.orders[one].row() for one in numbers if one in self.orders]}
 
     def _active(self, query: dict[str, Any]) -> Any:
-        rows = [order.row() for order in self.orders.values() if order.is_live]
+        rows = [
+            order.row()
+            for order in self.orders.values()
+            if order.is_live and (self._lists_stops or order.status != "INACTIVE")
+        ]
         return {"orders": rows[::-1][: int(query.get("count", 100))]}
 
     def _history(self, query: dict[str, Any]) -> Any:
@@ -502,7 +524,7 @@ class SecondBitbank:
         now, rows = self._now(), []
         for pair in (PAIR, "xrp_jpy"):
             for side in ("long", "short"):
-                one = self.held[side] if pair == PAIR else Held()
+                one = self._shown(side, now) if pair == PAIR else Held()
                 rows.append(
                     {
                         "pair": pair,
