@@ -85,35 +85,43 @@ def test_every_pair_of_readings_that_bear_on_each_other_is_told_apart() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("account", ["margin", "spot"])
 @pytest.mark.parametrize(
-    "readings",
+    ("readings", "ticks"),
     [
-        {},
-        {"stops_listed": "no", "closes": "together"},
-        {"since_unit": "s", "orphans": "end", "error_status": "200"},
+        pytest.param({}, 0, id="as usual"),
+        pytest.param({"stops_listed": "no", "closes": "together"}, 2, id="after ticks"),
+        pytest.param({"stops_listed": "no"}, 0, id="unlisted", marks=pytest.mark.full),
+        pytest.param({"amountless": "refuse"}, 2, id="refused", marks=pytest.mark.full),
+        pytest.param(
+            {"since_unit": "s", "orphans": "end", "error_status": "200"},
+            2,
+            id="others",
+            marks=pytest.mark.full,
+        ),
     ],
-    ids=["as usual", "stops unlisted", "others"],
 )
-@pytest.mark.parametrize("ticks", [0, 2], ids=["at once", "after ticks"])
 def test_killed_at_any_call_the_next_start_leaves_nothing(
     account: str, readings: dict[str, str], ticks: int
 ) -> None:
     """A call is a request to the exchange or a write of the store; also while ticks of the bot run
     in between.
     """
-    with live_world(MARKET, account=account, readings=readings) as world:
+    coins = 37 if account == "spot" else 0
+    with live_world(MARKET, account=account, readings=readings, btc_lots=coins) as world:
         whole = ProbeProcess(started(world))
         whole.run()
         calls = len(whole.calls)
     seen = Counter[str]()
     for dies_at in range(calls):
         for after in (False, True):
-            with live_world(MARKET, account=account, readings=readings, script=silent()) as world:
+            with live_world(
+                MARKET, account=account, readings=readings, script=silent(), btc_lots=coins
+            ) as world:
                 process = ProbeProcess(started(world), dies_at=dies_at, after=after)
                 named = 0
                 with pytest.raises(Killed):
                     named = process.look()
                     process.run(named)
-                left = leftovers(world)
+                left = leftovers(world, owners_lots=coins)
                 seen["left something"] += bool(left)
                 seen["held"] += any(one.startswith("position") for one in left)
                 world.source.advance_to(world.source.now_ms() + LEASE_MS)
@@ -125,7 +133,7 @@ def test_killed_at_any_call_the_next_start_leaves_nothing(
                 done = nexts.recover()
                 seen["recovered"] += bool(done)
                 where = (dies_at, process.calls[-1], after, left, done)
-                assert leftovers(world) == [], where
+                assert leftovers(world, owners_lots=coins) == [], where
                 assert world.bot.open_intents() == [], where
                 assert nexts.recover() == "", where
                 assert lost_jpy(world) <= max(named, 60), where

@@ -77,9 +77,11 @@ class Struck:
         return getattr(self._documents, name)
 
 
-def leftovers(world: LiveWorld) -> list[str]:
-    """What of the pair rests or is held at the exchange."""
+def leftovers(world: LiveWorld, *, owners_lots: int = 0) -> list[str]:
+    """What of the pair rests or is held at the exchange beside the owner's coins."""
     truth = world.truth()
     live = {"INACTIVE", "UNFILLED", "PARTIALLY_FILLED"}
     found = [f"{one['type']} {one['status']}" for one in truth["orders"] if one["status"] in live]
-    return found + [f"position {held}" for held in truth["positions"]]
+    found += [f"position {held}" for held in truth["positions"]]
+    beside = truth["btc_lots"] - owners_lots
+    return found + ([f"position of {beside} lots"] if beside else [])
