@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from models.retrain import RetrainPorts as RetrainPlace
     from shared.alerts.office import Office
     from shared.alerts.outlets import Outlet
-    from shared.exchanges.bitbank.probe.run import Probe
+    from shared.orders.probing import Prober
     from shared.rounds.cleaning import CleaningPlace
     from shared.rounds.duties import RoundsPlace
 
@@ -191,7 +191,7 @@ def exchange_for(
     return exchange
 
 
-def probe_for(settings: Settings, environ: Mapping[str, str], clock: Clock) -> "Probe":
+def probe_for(settings: Settings, environ: Mapping[str, str], clock: Clock) -> "Prober":
     """What asks the real exchange what no document says. Raises `BadSettings` where the bot is not
     live, or there is no key.
     """

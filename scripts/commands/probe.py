@@ -1,7 +1,7 @@
 """Ask the real exchange what no document says."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -21,10 +21,7 @@ from shared.core.errors import UserError
 from shared.core.sentences import say
 from shared.core.sentences.figures import yen
 from shared.core.types import Side
-from shared.core.types.readings import ProbeOutcome
-
-if TYPE_CHECKING:
-    from functions.wiring import Probe
+from shared.orders.probing import ProbeOutcome, Prober
 
 
 @click.command()
@@ -59,7 +56,7 @@ def command(*, why: str | None, by: str | None, confirm: str | None, as_json: bo
     emit(data, "\n".join(lines), as_json=as_json)
 
 
-def end_left_over(here: Here, probe: "Probe", *, who: str, why: str) -> str:
+def end_left_over(here: Here, probe: Prober, *, who: str, why: str) -> str:
     """End flat what a probe that was killed left behind; what was done, in words."""
     running = unfinished_probe(here)
     if running is None:
@@ -75,7 +72,7 @@ def end_left_over(here: Here, probe: "Probe", *, who: str, why: str) -> str:
             for one in tracked
             if one.is_live and one.order.intent.id not in mine and not one.order.intent.is_opening
         ]
-        note = probe.end(journal, written, name=str(running.data["name"]), others=others)
+        note = probe.recover(journal, written, name=str(running.data["name"]), others=others)
     except BaseException:
         here.bot.release(journal.lease)
         raise
@@ -83,10 +80,10 @@ def end_left_over(here: Here, probe: "Probe", *, who: str, why: str) -> str:
     return say("probe.ended", orders=len(written), note=note)
 
 
-def look_around(here: Here, probe: "Probe") -> int:
+def look_around(here: Here, probe: Prober) -> int:
     """Refuse where something of the pair is about; the largest loss in yen."""
     _check_free(here)
-    return probe.look().loss_jpy
+    return probe.plan_position().loss_jpy
 
 
 def confirm_words(here: Here, named_jpy: int, told: str | None) -> None:
@@ -101,9 +98,7 @@ def confirm_words(here: Here, named_jpy: int, told: str | None) -> None:
         )
 
 
-def run_probe(
-    here: Here, probe: "Probe", named_jpy: int, *, who: str, why: str
-) -> ProbeOutcome:
+def run_probe(here: Here, probe: Prober, named_jpy: int, *, who: str, why: str) -> ProbeOutcome:
     """Ask under the bot's lease, and keep what was seen."""
     lease = take_lease_of(here)
     try:
@@ -124,9 +119,7 @@ def run_probe(
     except BaseException:
         here.bot.release(journal.lease)
         raise
-    end_probe(
-        here, journal, running.data, who=who, why=why, outcome=outcome, note=outcome.trouble
-    )
+    end_probe(here, journal, running.data, who=who, why=why, outcome=outcome, note=outcome.trouble)
     return outcome
 
 

@@ -14,8 +14,8 @@ from scripts.operation.bot import Here
 from shared.core.errors import BadData, Conflict, LeaseLost, UserError
 from shared.core.tick_times import longest_hold_ms
 from shared.core.types import Ledger
-from shared.core.types.readings import ProbeOutcome
 from shared.orders.ledger import staged_capital_jpy
+from shared.orders.probing import ProbeOutcome
 from shared.stores import lease as leases
 from shared.stores.lease import Lease
 from shared.stores.ports import Document, Write
@@ -34,7 +34,7 @@ class StoredJournal:
         self._here, self.lease, self._name = here, lease, name
         self._written: dict[int, Document] = {}
 
-    def hold(self) -> int:
+    def keep_lease(self) -> int:
         """Keep the lease; until when it is ours."""
         now = self._here.clock.now_ms()
         if self.lease.expires_at - now < RENEW_BELOW_MS:
@@ -186,7 +186,6 @@ def _readings(here: Here, outcome: ProbeOutcome) -> dict[str, Any]:
         "cost_jpy": f"{outcome.cost_jpy:f}",
         "trouble": outcome.trouble,
         "readings": {
-            one.question: {"choice": one.choice, "seen": dict(one.seen)}
-            for one in outcome.findings
+            one.question: {"choice": one.choice, "seen": dict(one.seen)} for one in outcome.findings
         },
     }

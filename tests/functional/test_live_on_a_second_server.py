@@ -50,7 +50,15 @@ class Moving:
 class SecondWorld:
     """One bot, its store, and the second server."""
 
-    def __init__(self, url: str, server: SecondBitbank, clock: Moving, minutes: Candles, account: str, seed: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        server: SecondBitbank,
+        clock: Moving,
+        minutes: Candles,
+        account: str,
+        seed: int,
+    ) -> None:
         self.server, self.clock, self.account = server, clock, account
         self.documents, self.feed = MemoryDocuments(), ArrayFeed(minutes)
         self.script, self.counts = Script(seed), Counter[str]()
@@ -135,13 +143,9 @@ class SecondWorld:
     def _check_orders(self, where: Any) -> None:
         """Each POST is one intent, and each intent one POST at the most."""
         intents = [one.data for one in self.documents.query("intents", limit=100_000)]
-        sent = [
-            one for one in intents if (one.get("outcome") or {}).get("outcome") != "not_sent"
-        ]
+        sent = [one for one in intents if (one.get("outcome") or {}).get("outcome") != "not_sent"]
         assert len(self.server.posts) == len(sent), where
-        amounts = Counter(
-            (btc(one["intent"]["lots"]), one["intent"]["kind"]) for one in sent
-        )
+        amounts = Counter((btc(one["intent"]["lots"]), one["intent"]["kind"]) for one in sent)
         assert Counter((one["amount"], one["type"]) for one in self.server.posts) == amounts, where
 
 

@@ -1,5 +1,5 @@
-"""`scripts/bot probe` on the sandbox: it finds every reading that it asks for, ends flat wherever it
-was killed, loses no more than it named, and begins beside nothing.
+"""`scripts/bot probe` on the sandbox: it finds every reading that it asks for, ends flat wherever
+it was killed, loses no more than it named, and begins beside nothing.
 """
 
 import random
@@ -54,9 +54,7 @@ def test_for_each_reading_and_choice_the_probe_finds_that_choice(account: str) -
             found = choices_of(world)
             asked = {**{one: READINGS[one][0][0] for one in ASKED}, name: choice}
             expected = {
-                one: asked[one]
-                for one in ASKED
-                if account == "margin" or one not in OF_MARGIN
+                one: asked[one] for one in ASKED if account == "margin" or one not in OF_MARGIN
             }
             assert {one: found[one] for one in expected} == expected, (name, choice)
             assert account == "margin" or not OF_MARGIN & set(found)
@@ -117,10 +115,8 @@ def test_killed_at_any_call_the_next_start_leaves_nothing(
                 MARKET, account=account, readings=readings, script=silent(), btc_lots=coins
             ) as world:
                 process = ProbeProcess(started(world), dies_at=dies_at, after=after)
-                named = 0
                 with pytest.raises(Killed):
-                    named = process.look()
-                    process.run(named)
+                    process.run()
                 left = leftovers(world, owners_lots=coins)
                 seen["left something"] += bool(left)
                 seen["held"] += any(one.startswith("position") for one in left)
@@ -136,7 +132,7 @@ def test_killed_at_any_call_the_next_start_leaves_nothing(
                 assert leftovers(world, owners_lots=coins) == [], where
                 assert world.bot.open_intents() == [], where
                 assert nexts.recover() == "", where
-                assert lost_jpy(world) <= max(named, 60), where
+                assert lost_jpy(world) <= (process.named or 0), where
                 seen["cases"] += 1
     assert seen["cases"] == 2 * calls
     assert seen["held"] >= 10

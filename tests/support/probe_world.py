@@ -5,9 +5,9 @@ from typing import Any
 
 from scripts.commands.probe import end_left_over, look_around, run_probe
 from scripts.operation.bot import Here
-from shared.core.types.readings import ProbeOutcome
 from shared.exchanges.bitbank.probe.run import Probe
 from shared.exchanges.sandbox.private.settings import FAKE_KEY, FAKE_SECRET
+from shared.orders.probing import ProbeOutcome
 from shared.tick.documents import BotDocuments
 from tests.support.live_world import LiveWorld
 from tests.support.raw_exchange import unlimited
@@ -23,6 +23,7 @@ class ProbeProcess:
         self, world: LiveWorld, *, dies_at: int | None = None, after: bool = False
     ) -> None:
         self.world, self.calls = world, list[str]()
+        self.named: int | None = None
         self._dies_at, self._after = dies_at, after
         self.probe = Probe.open(
             world.settings,
@@ -46,8 +47,8 @@ class ProbeProcess:
         return look_around(self.here, self.probe)
 
     def run(self, named: int | None = None) -> ProbeOutcome:
-        named = self.look() if named is None else named
-        return run_probe(self.here, self.probe, named, who=WHO, why=WHY)
+        self.named = self.look() if named is None else named
+        return run_probe(self.here, self.probe, self.named, who=WHO, why=WHY)
 
     def _struck(self, run: Callable[..., Any], name: Callable[..., str]) -> Callable[..., Any]:
         def call(*told: Any, **more: Any) -> Any:

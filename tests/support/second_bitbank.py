@@ -2,7 +2,7 @@
 price that a test moves, spot and margin. It shares nothing with the sandbox, not even a number.
 
     price path ─► step(at): triggers, then limits ─► executions ─► yen, coins, positions
-    HTTP ─► signature, window ─► endpoint ─► {"success":1,"data":…} or {"success":0,"data":{"code":N}}
+    HTTP ─► signature, window ─► endpoint ─► data, or a code
 
 Everything is integers: sizes in 1/10000 BTC, money in 1/10000 yen.
 """
@@ -190,9 +190,7 @@ class SecondBitbank:
                 if order.kind != "stop_limit":
                     self._take(order, at)
                     continue
-            if order.price is not None and (
-                ask < order.price if order.buys else bid > order.price
-            ):
+            if order.price is not None and (ask < order.price if order.buys else bid > order.price):
                 self._trade(order, order.price, at, is_maker=True, most=self._most_lots(at))
 
     def _take(self, order: Order, at: int) -> None:
@@ -264,9 +262,11 @@ class SecondBitbank:
         held.lots -= lots
         held.product -= cost
         held.fee -= open_fee
-        held.parts = [
-            [opened, half_up(part * held.lots, before)] for opened, part in held.parts
-        ] if held.lots else []
+        held.parts = (
+            [[opened, half_up(part * held.lots, before)] for opened, part in held.parts]
+            if held.lots
+            else []
+        )
         self._past[side].append((at, deepcopy(held)))
         interest = due_before - held.interest(at)
         gain = product - cost if order.side == "long" else cost - product
@@ -389,9 +389,9 @@ class SecondBitbank:
         if len(live) >= MOST_LIVE:
             raise Code(60011)
         bid, ask = self.bid_ask(now)
-        if order.trigger is not None and order.kind != "take_profit":
-            if ask >= order.trigger if order.buys else bid <= order.trigger:
-                raise Code(60018)
+        is_stop = order.trigger is not None and order.kind != "take_profit"
+        if is_stop and (ask >= order.trigger if order.buys else bid <= order.trigger):  # type: ignore[operator]
+            raise Code(60018)
         worth = order.lots * (order.price or order.trigger or ask)
         if order.side is None:
             told = self._assets({})["assets"]
@@ -469,7 +469,7 @@ class SecondBitbank:
             and ("order_id" not in query or str(row["order_id"]) == str(query["order_id"]))
         ]
         if query.get("order", "desc") == "desc":
-            rows = rows[::-1]
+            rows.reverse()
         return {"trades": rows[: int(query.get("count", 60))]}
 
     def _worth(self) -> tuple[int, int, int]:

@@ -15,7 +15,7 @@ SENTENCES = {
     "advice.did.audit_flatten": "Its next tick closes what it holds.",
     "advice.did.audit_halt": "It enters nothing any more; what it holds keeps stop and exits.",
     "advice.did.audit_overrule": "It enters with this model, because a setting says so.",
-    "advice.did.audit_probe": "It ended flat, and keeps what it saw; no rule of its follows from that.",
+    "advice.did.audit_probe": "It ended flat, and keeps what it saw; no rule follows from that.",
     "advice.did.audit_promote": "Its next tick asks this model.",
     "advice.did.audit_resume": "Its next tick may enter again, where no limit forbids it.",
     "advice.did.audit_rollback": "Its next tick asks this model.",

@@ -8,7 +8,7 @@ SENTENCES = {
     "probe.type": "Words",
     "probe.ended": "A probe that was killed is ended: {orders} orders of its, all flat. {note}",
     "probe.done": "Asked, and flat again: it cost {cost}, {requests} requests.",
-    "probe.finding": "{question:<18} {choice:<10} {facts}",
+    "probe.finding": "{question}: {choice} ({facts})",
     "probe.trouble": "Not all went well: {found}",
     "probe.never": "what no document says was never asked",
     "probe.ask": 'scripts/bot probe --why "..."',

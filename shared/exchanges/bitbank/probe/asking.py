@@ -6,12 +6,11 @@ from typing import Any
 
 from shared.core.money import jpy, notional_jpy
 from shared.core.types import OrderKind, PairRules, Purpose
-from shared.core.types.readings import ProbeFinding
 from shared.exchanges.bitbank.bodies import query_request
 from shared.exchanges.bitbank.envelope import read_data
-from shared.exchanges.bitbank.probe.danger import ProbePlan
 from shared.exchanges.bitbank.probe.post import LIVE, ProbePost
 from shared.exchanges.bitbank.probe.sent import ProbeAnswer, probe_intent
+from shared.orders.probing import ProbeFinding, ProbePlan
 
 NO_SUCH_ID = 1
 EXCEEDS_POSITION = 50062
@@ -51,7 +50,9 @@ class ProbeQuestions:
 
     def error_status(self) -> ProbeFinding:
         """The HTTP status of an error: an order that does not exist is asked for."""
-        request = query_request("user/spot/order", pair=self._post.settings.pair, order_id=NO_SUCH_ID)
+        request = query_request(
+            "user/spot/order", pair=self._post.settings.pair, order_id=NO_SUCH_ID
+        )
         answer = self._post.carry(request)
         status = answer.http_status
         choice = "unclear"
@@ -136,7 +137,7 @@ class ProbeQuestions:
             name: any(row["order_id"] == entry for row in self._rows(since=since))
             for name, since in asked.items()
         }
-        known = {
+        known: dict[tuple[bool, ...], str] = {
             (True, False, True, True): "ms",
             (False, False, True, False): "s",
             (True, True, True, True): "ignored",
@@ -163,7 +164,11 @@ class ProbeQuestions:
             for name, rounding in ROUNDINGS.items()
             if (exact / quantum).to_integral_value(rounding) * quantum == abs(total)
         ]
-        facts = {"told": f"{total:f}", "exact": f"{exact:f}", "rate": f"{rules.long_interest_rate_day:f}"}
+        facts = {
+            "told": f"{total:f}",
+            "exact": f"{exact:f}",
+            "rate": f"{rules.long_interest_rate_day:f}",
+        }
         return (
             _finding("interest_sign", sign, **facts),
             _finding("interest_rounding", " or ".join(by) or "otherwise", **facts),

@@ -1,11 +1,11 @@
 """What a probe can lose at the most, told before it begins. Pure."""
 
-from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 
 from shared.core.errors import UserError
 from shared.core.money import ZERO, notional_jpy
 from shared.core.types import Book, PairRules
+from shared.orders.probing import ProbePlan
 
 MOST_LOSS_JPY = 500
 STOP_RATE = Decimal("0.03")
@@ -17,19 +17,6 @@ SLIP_RATE = Decimal("0.02")
 """How far beyond its stop the price may jump before what was named is lost."""
 DAYS_OF_INTEREST = 2
 STEP_JPY = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbePlan:
-    """The one position of a probe, in lots and whole yen, and the largest loss that it can make
-    while its stop works.
-    """
-
-    lots: int
-    cap_price: int
-    stop_price: int
-    target_price: int
-    loss_jpy: int
 
 
 def probe_plan(book: Book, rules: PairRules) -> ProbePlan:
@@ -57,6 +44,4 @@ def probe_plan(book: Book, rules: PairRules) -> ProbePlan:
             f" {named} yen",
             remedy=f"probe at a time when no more than {MOST_LOSS_JPY} yen are at stake",
         )
-    return ProbePlan(
-        lots=lots, cap_price=cap, stop_price=stop, target_price=target, loss_jpy=named
-    )
+    return ProbePlan(lots=lots, cap_price=cap, stop_price=stop, target_price=target, loss_jpy=named)

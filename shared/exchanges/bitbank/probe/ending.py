@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from shared.core.errors import BadData, BotError, Unavailable, UserError
 from shared.core.money import LOT_BTC
-from shared.core.types import Market, OrderKind, Purpose
+from shared.core.types import Market, OrderKind, PairRules, Purpose
 from shared.exchanges.bitbank.private_answers import ExchangeOrder
 from shared.exchanges.bitbank.probe.post import ARRIVES_MS, LIVE, ProbePost
 from shared.exchanges.bitbank.probe.sent import ProbeAnswer, ProbeOrder, probe_intent
@@ -107,9 +107,8 @@ class ProbeEnding:
             market = self._read_market()
         except BotError:
             market = None
-        if market is not None and market.book is not None:
-            if market.rules.circuit_break_mode != "NONE" or not market.rules.market_orders:
-                kind, price = OrderKind.LIMIT, int(market.book.bid * BEYOND)
+        if market is not None and market.book is not None and not _is_at_market(market.rules):
+            kind, price = OrderKind.LIMIT, int(market.book.bid * BEYOND)
         self._cancel(live)
         for other in self._others:
             post.cancel(other)
@@ -153,9 +152,7 @@ class ProbeEnding:
                     self.unseen.append(one)
                 post.give_up(one)
 
-    def _guess(
-        self, one: ProbeOrder, known: Collection[int | None]
-    ) -> tuple[ExchangeOrder, ...]:
+    def _guess(self, one: ProbeOrder, known: Collection[int | None]) -> tuple[ExchangeOrder, ...]:
         """Look for a stop that bitbank may not list among the numbers after the last known."""
         post = self._post
         is_late = post.clock.now_ms() > one.until + ARRIVES_MS
@@ -173,6 +170,10 @@ class ProbeEnding:
             if may_be := one.may_be(found, is_margin=post.is_margin):
                 return may_be
         return ()
+
+
+def _is_at_market(rules: PairRules) -> bool:
+    return rules.circuit_break_mode == "NONE" and rules.market_orders
 
 
 def _last_at(orders: Mapping[int, ExchangeOrder]) -> int:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.core.clock import Clock
-from shared.core.errors import BotError, LeaseLost
+from shared.core.errors import BadData, BotError, LeaseLost
 from shared.core.frozen import copy_with
 from shared.core.settings import Settings
 from shared.core.types import OrderIntent, Traces
@@ -15,9 +15,9 @@ from shared.exchanges.bitbank.codes import meaning_of
 from shared.exchanges.bitbank.envelope import read_envelope
 from shared.exchanges.bitbank.errors import NoAnswer, NotSent
 from shared.exchanges.bitbank.private_answers import ExchangeOrder, order_from
-from shared.exchanges.bitbank.probe.sent import ProbeAnswer, ProbeJournal, ProbeOrder
+from shared.exchanges.bitbank.probe.sent import ProbeAnswer, ProbeOrder
 from shared.exchanges.bitbank.signed import SignedRest
-from shared.core.errors import BadData
+from shared.orders.probing import ProbeJournal
 
 ARRIVES_MS = 3_000
 """What clocks differ, and how long bitbank may work on a request after its window."""
@@ -58,14 +58,14 @@ class ProbePost:
     def wait(self, milliseconds: int) -> None:
         """Let time pass, and keep the lease."""
         self.clock.sleep_until(self.clock.now_ms() + milliseconds)
-        self._journal.hold()
+        self._journal.keep_lease()
 
     def place(self, intent: OrderIntent, *, follows: bool = False) -> ProbeAnswer:
         """Write one order down, send it once, and write down what was answered.
 
         Raises `LeaseLost` where it could still arrive when the lease is over; nothing was sent.
         """
-        held_until, at = self._journal.hold(), self.clock.now_ms()
+        held_until, at = self._journal.keep_lease(), self.clock.now_ms()
         order = ProbeOrder(
             number=len(self.sent) + 1,
             intent=intent,
@@ -76,7 +76,7 @@ class ProbePost:
         )
         if order.until + ARRIVES_MS > held_until:
             raise LeaseLost("the lease ends too soon for another request; nothing more was sent")
-        self._journal.write_order(order.number, order.stored())
+        self._journal.write_order(order.number, order.document())
         self.sent.append(order)
         body = order.body(self.settings.pair, is_margin=self.is_margin)
         answer = self.carry(order_request(body), at_ms=at)
@@ -108,7 +108,7 @@ class ProbePost:
 
     def cancel(self, order_id: int) -> None:
         """Cancel one order; what came of it is read, not believed."""
-        self._journal.hold()
+        self._journal.keep_lease()
         request = cancel_request(order_id, pair=self.settings.pair)
         self.carry(request, at_ms=self.clock.now_ms())
 

@@ -10,15 +10,15 @@ from shared.core.clock import Clock
 from shared.core.errors import BotError, UserError
 from shared.core.settings import Settings
 from shared.core.types import Market, PairRules, Traces
-from shared.core.types.readings import ProbeFinding, ProbeOutcome
 from shared.exchanges.bitbank.account import AccountReader
 from shared.exchanges.bitbank.pace import AccountPace
 from shared.exchanges.bitbank.probe.asking import Ask, ProbeQuestions
-from shared.exchanges.bitbank.probe.danger import ProbePlan, probe_plan
+from shared.exchanges.bitbank.probe.danger import probe_plan
 from shared.exchanges.bitbank.probe.ending import ProbeEnding
 from shared.exchanges.bitbank.probe.post import ProbePost
-from shared.exchanges.bitbank.probe.sent import ProbeJournal, ProbeOrder, probe_order_from
+from shared.exchanges.bitbank.probe.sent import ProbeOrder, probe_order_from
 from shared.exchanges.bitbank.signed import SignedRest
+from shared.orders.probing import ProbeFinding, ProbeJournal, ProbeOutcome, ProbePlan
 
 
 class Probe:
@@ -66,13 +66,13 @@ class Probe:
         )
         return cls(rest, reader, settings, clock, read_market=read_market)
 
-    def look(self) -> ProbePlan:
+    def plan_position(self) -> ProbePlan:
         """Read market and account; what would be opened, and the largest loss.
 
         Raises `UserError` beside any position or order of the pair, in a market that is not
         ordinary, without the money for it, and where more than 500 yen would be at stake.
         """
-        return self._look()[0]
+        return self._plan_position()[0]
 
     def run(
         self, journal: ProbeJournal, *, name: str, named_jpy: int, cash_jpy: Decimal
@@ -89,7 +89,7 @@ class Probe:
             UserError: What was confirmed is not enough any more, or the probe could not be ended
                 flat.
         """
-        plan, rules, base = self._look(cash_jpy)
+        plan, rules, base = self._plan_position(cash_jpy)
         if plan.loss_jpy > named_jpy:
             raise UserError(
                 f"the market moved: {plan.loss_jpy} yen are at stake, and {named_jpy} were named",
@@ -117,7 +117,7 @@ class Probe:
             trouble=trouble or _unseen(ending),
         )
 
-    def end(
+    def recover(
         self,
         journal: ProbeJournal,
         written: Sequence[Mapping[str, Any]],
@@ -168,7 +168,7 @@ class Probe:
             sent=sent,
         )
 
-    def _look(self, cash_jpy: Decimal = Decimal(0)) -> tuple[ProbePlan, PairRules, Traces]:
+    def _plan_position(self, cash_jpy: Decimal = Decimal(0)) -> tuple[ProbePlan, PairRules, Traces]:
         market = self._read_market()
         rules = market.rules
         if market.book is None or market.book.is_crossed or rules.is_suspended:
@@ -213,4 +213,3 @@ def _unseen(ending: ProbeEnding) -> str:
         f"whether a stop was taken whose answer was lost is not known (trigger {shown}); look among"
         " the orders at bitbank, and cancel it there"
     )
-

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -49,7 +49,7 @@ class ProbeOrder:
         }
         return json.dumps(said, separators=(",", ":"))
 
-    def stored(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         """What is written down of it before it is sent."""
         return {
             "intent": msgspec.to_builtins(self.intent),
@@ -76,23 +76,9 @@ class ProbeOrder:
         return orders_that_may_be(written, orders, is_margin=is_margin)
 
 
-class ProbeJournal(Protocol):
-    """Where a probe's orders are written down, under the bot's lease."""
-
-    def hold(self) -> int:
-        """Keep the lease, and say until when it is ours (ms UTC). Raises `LeaseLost`."""
-        ...
-
-    def write_order(self, number: int, said: Mapping[str, Any]) -> None:
-        """Write an order down before it is sent. Raises `LeaseLost`, and what the store raises."""
-        ...
-
-    def record_answer(self, number: int, outcome: Mapping[str, Any]) -> None:
-        """Write down what was answered. Raises like `write_order`."""
-        ...
-
-
-def probe_intent(name: str, kind: OrderKind, purpose: Purpose, lots: int, **more: Any) -> OrderIntent:
+def probe_intent(
+    name: str, kind: OrderKind, purpose: Purpose, lots: int, **more: Any
+) -> OrderIntent:
     """An order of a probe, which is always long.
 
     >>> probe_intent("probe7~1", OrderKind.MARKET, Purpose.CLOSE, 1).is_buy
