@@ -26,6 +26,7 @@ from shared.tick.documents import BotDocuments
 from shared.tick.request import TickRequest
 from shared.turn.state import State
 from tests.support.account_stories import T0, market
+from tests.support.probe_world import ProbeProcess
 from tests.support.raw_exchange import unlimited
 from tests.support.second_bitbank import KEY, SECRET, SecondBitbank, btc, second_bitbank, yen
 from tests.support.tick_stories import INTERVAL, ArrayFeed, Deaf, NoModel, Script, outlet_of
@@ -228,3 +229,25 @@ def test_the_second_server_knows_who_asks() -> None:
             )
             answer = rest.carry(query_request("user/assets"))
             assert read_envelope(answer).code == code
+
+
+@pytest.mark.parametrize("account", ["margin", "spot"])
+@pytest.mark.parametrize("lists_stops", [True, False])
+def test_a_probe_reads_the_second_server_too(account: str, lists_stops: bool) -> None:
+    with second_world(account, 3, lag_ms=5_000, lists_stops=lists_stops) as world:
+        world.clock.sleep_until(T0 + 6 * INTERVAL)
+        process = ProbeProcess(world, key=KEY, secret=SECRET)
+        outcome = process.run()
+        found = {one.question: one.choice for one in outcome.findings}
+        expected = {
+            "error_status": "4xx",
+            "stops_listed": "yes" if lists_stops else "no",
+            "since_unit": "ms",
+        }
+        if account == "margin":
+            expected |= {"closes": "apart", "amountless": "refuse", "interest_sign": "plus"}
+        assert {name: found[name] for name in expected} == expected
+        assert not outcome.trouble
+        assert world.lots() == {"long": 0, "short": 0}
+        assert not any(order.is_live for order in world.server.orders.values())
+        assert outcome.cost_jpy == CAPITAL - Decimal(yen(world.server.jpy)) > 0

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from shared.alerts.acts import AUDIT
-from shared.core.errors import UserError
+from shared.core.errors import BotError, UserError
 from shared.core.settings import load_settings
+from shared.core.types import Book, PairRules
+from shared.exchanges.bitbank.probe.danger import probe_plan
 from shared.exchanges.sandbox.private.settings import READINGS
 from tests.support.account_stories import T0, market
 from tests.support.live_world import CAPITAL, LiveWorld, live_world
@@ -202,6 +204,52 @@ def test_it_names_no_more_than_500_yen() -> None:
             process.run(1)
         assert leftovers(world) == []
         assert world.truth()["orders"] == []
+
+
+def test_a_larger_least_size_is_at_the_market_only_while_little_is_at_stake() -> None:
+    book = Book(as_of=0, bid=9_999_000, ask=10_000_000)
+    assert probe_plan(book, PairRules(min_lots=5)).loss_jpy <= 500
+    with pytest.raises(UserError, match="20 lots of .*, with which a probe could lose"):
+        probe_plan(book, PairRules(min_lots=20))
+
+
+FAULTS: tuple[dict[str, Any], ...] = (
+    *({"name": "reset", "endpoint": "order", "skip": skip, "times": 1} for skip in range(5)),
+    *({"name": "html", "endpoint": "order", "skip": skip, "times": 1} for skip in range(5)),
+    {"name": "reset", "endpoint": "order", "before": True, "times": 1},
+    {"name": "reset", "endpoint": "cancel_order", "times": 2},
+    {"name": "code", "code": 70004, "endpoint": "cancel_order", "before": True, "times": 3},
+    {"name": "lag", "seconds": 5},
+    {"name": "trades-late"},
+    {"name": "positions-empty", "times": 3},
+    {"name": "http-502", "probability": 0.1},
+    {"name": "stop-dies"},
+    {"name": "cancel-unseen", "times": 2},
+)
+
+
+def test_whatever_the_exchange_does_the_probe_ends_flat_or_its_next_start_does() -> None:
+    seen = Counter[str]()
+    for account, fault in product(("margin", "spot"), FAULTS):
+        with live_world(MARKET, account=account) as world:
+            process = ProbeProcess(started(world))
+            named = process.look()
+            world.fault(**fault)
+            try:
+                outcome = process.run(named)
+                seen["whole" if not outcome.trouble else "in part"] += 1
+            except (BotError, OSError) as error:
+                seen[f"raised {type(error).__name__}"] += 1
+            assert world.sandbox.answer("DELETE", "/_sandbox/faults").status == 200
+            world.source.advance_to(world.source.now_ms() + LEASE_MS)
+            ProbeProcess(world).recover()
+            assert leftovers(world) == [], (account, fault)
+            assert lost_jpy(world) <= named, (account, fault)
+            assert world.bot.open_intents() == [], (account, fault)
+            seen["cases"] += 1
+    assert seen["cases"] == 2 * len(FAULTS)
+    assert seen["whole"] >= 10, seen
+    assert seen["in part"] >= 8, seen
 
 
 def test_it_is_told_once_as_an_act_of_a_person_and_the_book_goes_on() -> None:

@@ -20,7 +20,13 @@ class ProbeProcess:
     """One process of `scripts/bot probe`; it dies at call number `dies_at`, before or after it."""
 
     def __init__(
-        self, world: LiveWorld, *, dies_at: int | None = None, after: bool = False
+        self,
+        world: Any,
+        *,
+        dies_at: int | None = None,
+        after: bool = False,
+        key: str = FAKE_KEY,
+        secret: str = FAKE_SECRET,
     ) -> None:
         self.world, self.calls = world, list[str]()
         self.named: int | None = None
@@ -28,8 +34,8 @@ class ProbeProcess:
         self.probe = Probe.open(
             world.settings,
             world.clock,
-            key=FAKE_KEY,
-            secret=FAKE_SECRET,
+            key=key,
+            secret=secret,
             read_market=lambda: world.feed.fetch(world.clock.now_ms()),
             limits=unlimited(),
         )

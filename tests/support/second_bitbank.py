@@ -153,6 +153,8 @@ class SecondBitbank:
         self.executions: list[dict[str, Any]] = []
         self.held = {"long": Held(), "short": Held()}
         self._past: dict[str, list[tuple[int, Held]]] = {"long": [], "short": []}
+        self.bare_seconds: Counter[int] = Counter()
+        self._bare: dict[str, list[tuple[int, int]]] = {"long": [], "short": []}
         self.posts: list[dict[str, Any]] = []
         self.counts: Counter[str] = Counter()
         self.walked_to = now()
@@ -170,10 +172,34 @@ class SecondBitbank:
         now = self._now()
         while self.walked_to < now:
             if not any(order.is_live for order in self.orders.values()):
+                self._note_cover()
                 self.walked_to = now
                 return
             self.walked_to = min(now, self.walked_to + 1_000)
             self._step(self.walked_to)
+            self._note_cover()
+
+    def _note_cover(self) -> None:
+        """Count for how many seconds each part that was filled has no stop, the oldest part first.
+        """
+        for side in ("long", "short"):
+            lots = self.held[side].lots + (self.coins if side == "long" else 0)
+            stops = sum(
+                one.lots
+                for one in self.orders.values()
+                if one.is_live and one.kind == "stop" and (one.side or "long") == side
+            )
+            queue, bare = self._bare[side], max(0, lots - stops)
+            known = sum(part for _, part in queue)
+            if bare > known:
+                queue.append((self.walked_to, bare - known))
+            while bare < known:
+                at, part = queue.pop(0)
+                self.bare_seconds[(self.walked_to - at) // 1_000] += 1
+                known -= part
+                if known < bare:
+                    queue.insert(0, (at, bare - known))
+                    known = bare
 
     def _step(self, at: int) -> None:
         bid, ask = self.bid_ask(at)
