@@ -205,6 +205,11 @@ def test_a_live_bot_trades_on_a_server_that_was_written_from_the_reference_alone
     assert seen["exit_target"] >= 7, seen
     codes = {name for name in seen if name.startswith("code ")}
     assert codes <= {"code 60018", "code 50062"}, seen
+    bare = sorted(world.server.bare_seconds.elements())
+    assert len(bare) >= 25, bare
+    most, median = (16, 8) if "lag_ms" in how else (8, 3)
+    assert bare[-1] <= most, bare
+    assert bare[len(bare) // 2] <= median, bare
     if is_rough:
         assert seen["filled in part"] >= 100, seen
     if "lag_ms" in how:
