@@ -208,6 +208,10 @@ def test_a_live_bot_trades_on_a_server_that_was_written_from_the_reference_alone
     bare = sorted(world.server.bare_seconds.elements())
     assert len(bare) >= 25, bare
     most, median = (16, 8) if "lag_ms" in how else (8, 3)
+    if "clips_stops" in how:
+        most = (
+            INTERVAL // 1_000
+        )  # a stop above its position ended for nothing: the next tick closes
     assert bare[-1] <= most, bare
     assert bare[len(bare) // 2] <= median, bare
     if is_rough:

@@ -209,7 +209,7 @@ def test_it_names_no_more_than_500_yen() -> None:
 def test_a_larger_least_size_is_at_the_market_only_while_little_is_at_stake() -> None:
     book = Book(as_of=0, bid=9_999_000, ask=10_000_000)
     assert probe_plan(book, PairRules(min_lots=5)).loss_jpy <= 500
-    with pytest.raises(UserError, match="20 lots of .*, with which a probe could lose"):
+    with pytest.raises(UserError, match=r"20 lots of .*, with which a probe could lose"):
         probe_plan(book, PairRules(min_lots=20))
 
 

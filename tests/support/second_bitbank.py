@@ -180,7 +180,7 @@ class SecondBitbank:
             self._note_cover()
 
     def _note_cover(self) -> None:
-        """Count for how many seconds each part that was filled has no stop, the oldest part first."""
+        """Count for how many seconds each part that was filled has no stop, the oldest first."""
         for side in ("long", "short"):
             lots = self.held[side].lots + (self.coins if side == "long" else 0)
             stops = sum(
