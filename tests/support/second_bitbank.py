@@ -414,8 +414,8 @@ class SecondBitbank:
         if len(live) >= MOST_LIVE:
             raise Code(60011)
         bid, ask = self.bid_ask(now)
-        is_stop = order.trigger is not None and order.kind != "take_profit"
-        if is_stop and (ask >= order.trigger if order.buys else bid <= order.trigger):  # type: ignore[operator]
+        trigger = None if order.kind == "take_profit" else order.trigger
+        if trigger is not None and (ask >= trigger if order.buys else bid <= trigger):
             raise Code(60018)
         worth = order.lots * (order.price or order.trigger or ask)
         if order.side is None:
