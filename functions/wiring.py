@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from models.retrain import RetrainPorts as RetrainPlace
     from shared.alerts.office import Office
     from shared.alerts.outlets import Outlet
+    from shared.orders.probing import Prober
     from shared.rounds.calling import TickCaller
     from shared.rounds.cleaning import CleaningPlace
     from shared.rounds.duties import RoundsPlace
@@ -203,6 +204,30 @@ def exchange_for(
     if settings.mode == "paper":
         exchange = kind(PaperDocument(documents, settings.id), feed.minutes, settings)
         return exchange
+    key, secret = _exchange_key(settings, environ)
+    exchange = kind.open(settings, clock, key=key, secret=secret)
+    return exchange
+
+
+def probe_for(settings: Settings, environ: Mapping[str, str], clock: Clock) -> "Prober":
+    """What asks the real exchange what no document says. Raises `BadSettings` where the bot is not
+    live, or there is no key.
+    """
+    from shared.exchanges.bitbank.probe.run import Probe
+
+    if settings.mode != "live":
+        raise BadSettings(
+            f"BOT_MODE was {settings.mode}; a probe asks with real money",
+            remedy="set BOT_MODE=live",
+        )
+    key, secret = _exchange_key(settings, environ)
+    feed = feed_for(settings, clock, bucket_for(settings))
+    return Probe.open(
+        settings, clock, key=key, secret=secret, read_market=lambda: feed.fetch(clock.now_ms())
+    )
+
+
+def _exchange_key(settings: Settings, environ: Mapping[str, str]) -> tuple[str, str]:
     missing = [name for name in EXCHANGE_KEY if not environ.get(name)]
     if missing:
         raise BadSettings(
@@ -210,8 +235,7 @@ def exchange_for(
             remedy=f"set {' and '.join(EXCHANGE_KEY)}: a key that may read and trade, no more",
         )
     key, secret = (environ[name] for name in EXCHANGE_KEY)
-    exchange = kind.open(settings, clock, key=key, secret=secret)
-    return exchange
+    return key, secret
 
 
 def examine_order(

@@ -60,6 +60,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "live": (ACT, "Trade with real money: what is missing, start, lower, stop."),
     "promote": (ACT, "Let a model bundle serve."),
     "rollback": (ACT, "Let the model serve that served before."),
+    "probe": (ACT, "Ask bitbank, with the smallest order, what no document of it says."),
     "keep": (ACT, "Protect one report from the cleaning."),
     "check": (WORK, "Lint, types, import contracts, examples and tests: what CI runs."),
     "test": (WORK, "Run the tests, with coverage and its floor."),

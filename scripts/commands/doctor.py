@@ -13,6 +13,7 @@ from scripts.operation.bot import Here, open_bot, reason_option, who_asks, why_a
 from scripts.operation.damage import damage
 from scripts.operation.going import look_before_start
 from scripts.operation.open_orders import open_order_line, open_orders, settle_line
+from scripts.operation.probing import readings_path, unfinished_probe
 from scripts.output.console import emit, json_option
 from shared import features, risk
 from shared.core.errors import BotError, UserError
@@ -111,6 +112,8 @@ def examine(here: Here) -> Iterator[DoctorCheck]:
         if settings.mode == "paper":
             yield run_check("account", lambda: _paper_capital(here))
         yield run_check("ticks", lambda: _ticks(here))
+        if settings.mode == "live":
+            yield run_check("readings", lambda: _readings(here))
     yield run_check("bucket", lambda: _bucket(here))
     yield run_check("model", lambda: _model(here))
     yield _alerts(here)
@@ -237,6 +240,27 @@ def _ticks(here: Here) -> DoctorCheck:
         said="; ".join(why),
         remedy=remedy,
     )
+
+
+def _readings(here: Here) -> DoctorCheck:
+    """What a probe saw that no document says, and whether one was killed."""
+    running = unfinished_probe(here)
+    stored = here.bot.documents.get(readings_path(here.bot.bot))
+    ask = say("probe.ask")
+    if running is not None:
+        said = say("probe.unfinished", who=str(running.data.get("who", "")))
+        return DoctorCheck(name="readings", verdict=CheckOutcome.BAD, said=said, remedy=ask)
+    if stored is None:
+        said = say("probe.never")
+        return DoctorCheck(name="readings", verdict=CheckOutcome.NOTE, said=said, remedy=ask)
+    seen = {name: told["choice"] for name, told in stored.data["readings"].items()}
+    said = say(
+        "probe.seen",
+        at=utc_second(stored.data["at"]),
+        who=stored.data["who"],
+        readings=", ".join(f"{name} {choice}" for name, choice in seen.items()),
+    )
+    return DoctorCheck(name="readings", verdict=CheckOutcome.OK, said=said, data=seen)
 
 
 def _bucket(here: Here) -> DoctorCheck:

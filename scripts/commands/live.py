@@ -95,7 +95,7 @@ def stop_trading(*, why: str | None, by: str | None, as_json: bool) -> None:
     reason = why_asked(why, "the stop")
     with open_bot() as here:
         live, bot = LiveDocuments(here.bot.documents, here.settings.id), here.settings.id
-        was = live.take_back(who=by or who_asks(), why=reason, now_ms=here.clock.now_ms())
+        was = live.has_taken_back(who=by or who_asks(), why=reason, now_ms=here.clock.now_ms())
     text = say("going.stopped_now" if was else "going.was_not_started", bot=bot)
     emit({"stopped": was, "bot": bot}, text, as_json=as_json)
 

@@ -26,6 +26,7 @@ Act: TypeAlias = Literal[
     "stop",
     "lower",
     "rights",
+    "probe",
 ]
 """What people do to a bot."""
 AUDIT = "audit"

@@ -489,7 +489,9 @@ def _guard_position(
     trigger = policy.stop_price(position, plan=plan, signal=signal, settings=draft.settings)
     if trigger is None or trigger <= 0 or not draft.is_stop_allowed:
         return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
-    stop = _stop(draft, position, missing, trigger)
+    shown = _closable_lots(draft.holdings, position) - _covered_lots(closes)
+    # where fills go on, a stop of all would be refused again and again for the newest of them
+    stop = _stop(draft, position, shown if 0 < shown < missing else missing, trigger)
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
         return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
     return [

@@ -404,7 +404,8 @@ class Steps:
                 if (
                     looks % LOOKS_A_READING == 0
                     or self._is_due_to_end(ends_at)
-                    or (self.hands.has_news())
+                    or (turn.holdings is not None and self.is_bare(turn.holdings))
+                    or self.hands.has_news()
                 ):
                     turn = yield from self._attend_once(turn, market, part=f"a{looks}x")
                     entry = _own_entry(turn)

@@ -19,6 +19,7 @@ from shared.core.frozen import copy_with
 from shared.core.types import Side
 from shared.exchanges.sandbox.faults import Faults
 from shared.stores.memory import MemoryDocuments
+from shared.tick.live.documents import LiveDocuments
 from tests.chaos.test_crash_matrix import Target
 from tests.support import crash_matrix as matrix
 from tests.support.account_stories import T0, market
@@ -123,7 +124,7 @@ class Soak:
         self.tick()
 
     def strike(self) -> None:
-        blow = self.dice.choice(list(matrix.Blow))
+        blow = self.dice.choice([*matrix.ALWAYS, matrix.Blow.LOST, matrix.Blow.REFUSED])
         self.counts[blow.value] += 1
 
         def meanwhile() -> None:
@@ -179,6 +180,12 @@ class Soak:
     def change_stage(self) -> None:
         stage = self.dice.choice(["stage-10", "stage-50", "live"])
         self.world.settings = replace(self.world.settings, stage=stage)
+        book = self.world.bot.peek()
+        opened_at = 0 if book is None else book.data["state"]["ledger"]["opened_at"]
+        record = self.world.record(self.world.settings, book_opened_at=opened_at)
+        LiveDocuments(self.world.documents, self.world.settings.id).write_start(
+            record, self.world.settings
+        )
         self.counts[f"to {stage}"] += 1
 
     def rest_far_away(self) -> None:

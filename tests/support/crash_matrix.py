@@ -68,7 +68,7 @@ class Snapshot:
 
 COLLECTIONS = (
     *("bots", "ticks", "intents", "trades", "days", "alerts", "control", "audit", "offices"),
-    *("fills", "live", "paper"),
+    *("fills", "live", "claims", "probes", "paper"),
 )
 
 

@@ -106,7 +106,7 @@ class LiveDocuments:
         """
         repeat_on_conflict(lambda: self._start(record, settings), attempts=ATTEMPTS)
 
-    def take_back(self, *, who: str, why: str, now_ms: int) -> bool:
+    def has_taken_back(self, *, who: str, why: str, now_ms: int) -> bool:
         """Take the start back and give the sides free; whether there was one."""
         stored, record = self._read(f"live/{self._bot}", LiveRecord)
         if record is None or record.stopped_at:

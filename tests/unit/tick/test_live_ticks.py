@@ -127,8 +127,8 @@ def test_a_stopped_bot_keeps_the_stop_of_what_it_holds_and_enters_nothing_more()
     with world_of() as world:
         assert ticks(world, 5)[-1].positions
         live = LiveDocuments(world.documents, world.settings.id)
-        assert live.take_back(who="ann", why="enough", now_ms=world.clock.now_ms())
-        assert not live.take_back(who="ann", why="enough", now_ms=world.clock.now_ms())
+        assert live.has_taken_back(who="ann", why="enough", now_ms=world.clock.now_ms())
+        assert not live.has_taken_back(who="ann", why="enough", now_ms=world.clock.now_ms())
         after = ticks(world, 6, first=FIRST + 5)
         assert entries(after) == 0
         seen = Counter[str]()
@@ -144,7 +144,7 @@ def test_a_stopped_bot_keeps_the_stop_of_what_it_holds_and_enters_nothing_more()
 
 def test_a_second_bot_on_the_same_side_is_told_the_name_of_the_first(tmp_path: Path) -> None:
     documents = SqliteDocuments(tmp_path / "bot.db")
-    with world_of(documents=documents) as world:
+    with world_of(fresh_documents=lambda: documents) as world:
         other = replace(world, settings=replace(world.settings, id="second"))
         LiveDocuments(documents, "second").note_alerts_test((), now_ms=0)
         reports = ticks(other, 6)

@@ -96,6 +96,7 @@ SENTENCES = {
     "alerts.audit.stop": "{who} stopped trading with real money: {what}.",
     "alerts.audit.lower": "{who} allows {what} at most.",
     "alerts.audit.rights": "{who} said what the key {what} may do.",
+    "alerts.audit.probe": "{who} asked the exchange of {what} what no document says.",
     "alerts.value.this_bot": "this bot",
     "alerts.value.every_bot": "every bot",
     "alerts.value.by_setting": "whoever sets this bot",
