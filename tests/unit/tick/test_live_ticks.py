@@ -144,7 +144,7 @@ def test_a_stopped_bot_keeps_the_stop_of_what_it_holds_and_enters_nothing_more()
 
 def test_a_second_bot_on_the_same_side_is_told_the_name_of_the_first(tmp_path: Path) -> None:
     documents = SqliteDocuments(tmp_path / "bot.db")
-    with world_of(fresh_documents=lambda: documents) as world:
+    with world_of(documents=documents) as world:
         other = replace(world, settings=replace(world.settings, id="second"))
         LiveDocuments(documents, "second").note_alerts_test((), now_ms=0)
         reports = ticks(other, 6)
