@@ -9,6 +9,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from tests.support.signals import signal_of
 from tests.support.signed_client import SignedClient
 from tests.support.tick_stories import INTERVAL, Script
 
-SAMPLE_SECONDS = 22
+SAMPLE_SECONDS = 15
 LEAST_OF_A_SAMPLE = 12
 ENOUGH = 30
 TICKS = 90
@@ -81,21 +82,24 @@ class Place:
         return f"{self.account} {self.policy} {'other readings' if self.readings else 'defaults'}"
 
 
+OTHERS = tuple(READINGS.items())
 PLACES = [
-    Place(account, policy, readings)
-    for readings in ((), tuple(READINGS.items()))
-    for account, policy in (
-        ("margin", "barrier"),
-        ("spot", "barrier"),
-        ("margin", "target"),
-        ("spot", "target"),
-    )
+    Place("margin", "barrier"),
+    Place("spot", "barrier", OTHERS),
+    Place("margin", "target", OTHERS),
+    Place("spot", "target"),
+]
+MORE_PLACES = [
+    Place("margin", "barrier", OTHERS),
+    Place("spot", "barrier"),
+    Place("margin", "target"),
+    Place("spot", "target", OTHERS),
 ]
 
 
-@pytest.fixture
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveWorld]:
-    place: Place = request.param
+@contextmanager
+def made_world(place: Place, folder: Path) -> Iterator[LiveWorld]:
+    """A world of this place on SQLite in a folder."""
     numbers = itertools.count()
     risk: dict[str, Any] = {"max_hold_candles": 2}
     if place.policy == "target":
@@ -104,9 +108,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveWorld]
         market(random.Random(str(place.account)), 3 * TICKS + 60, day_off=0.0),
         account=place.account,
         script=Script(3) if place.policy == "barrier" else Target(3),
-        fresh_documents=lambda: SqliteDocuments(tmp_path / f"{next(numbers)}.sqlite"),
+        fresh_documents=lambda: SqliteDocuments(folder / f"{next(numbers)}.sqlite"),
         readings=dict(place.readings),
-        btc_lots=0,
         overrides={
             "capital_jpy": 30_000,
             "risk": risk,
@@ -114,6 +117,12 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveWorld]
             "execution": {"entry_attempts": 2},
         },
     ) as made:
+        yield made
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveWorld]:
+    with made_world(request.param, tmp_path) as made:
         yield made
         made.documents.close()
 
@@ -190,7 +199,12 @@ def fingerprint() -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("world", PLACES, ids=str, indirect=True)
+@pytest.mark.parametrize(
+    "world",
+    [*PLACES, *(pytest.param(place, marks=pytest.mark.full) for place in MORE_PLACES)],
+    ids=str,
+    indirect=True,
+)
 def test_whatever_strikes_a_live_tick_at_any_call_costs_time_and_nothing_else(
     world: LiveWorld, request: pytest.FixtureRequest
 ) -> None:

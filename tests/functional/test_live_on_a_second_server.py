@@ -23,9 +23,12 @@ from shared.market.path import price_at
 from shared.stores.memory import MemoryDocuments
 from shared.tick.cycle import Ports, run_tick
 from shared.tick.documents import BotDocuments
+from shared.tick.live.documents import LiveDocuments
+from shared.tick.live.records import key_fingerprint
 from shared.tick.request import TickRequest
 from shared.turn.state import State
 from tests.support.account_stories import T0, market
+from tests.support.live_world import open_book, start_record
 from tests.support.probe_world import ProbeProcess
 from tests.support.raw_exchange import unlimited
 from tests.support.second_bitbank import KEY, SECRET, SecondBitbank, btc, second_bitbank, yen
@@ -73,6 +76,10 @@ class SecondWorld:
             },
         )
         self.bot = BotDocuments(self.documents, self.settings.id)
+        self.key, now_ms = key_fingerprint(KEY), clock.now_ms()
+        open_book(self.documents, self.settings, now_ms=now_ms)
+        record = start_record(self.settings, book_opened_at=now_ms, now_ms=now_ms, key=self.key)
+        LiveDocuments(self.documents, self.settings.id).write_start(record, self.settings)
 
     def tick(self, at: int) -> TickReport:
         """One tick of a fresh process."""
@@ -88,6 +95,7 @@ class SecondWorld:
             ),
             champions=NoModel(),  # type: ignore[arg-type]
             outlet=outlet_of(self.documents, self.settings, self.clock, Deaf()),
+            key=self.key,
         )
         request = TickRequest(tick=f"t{at}", scheduled_at=at, received_at=self.clock.now_ms())
         with pytest.MonkeyPatch.context() as patch:

@@ -68,6 +68,38 @@ class Hearing(Deaf):
         return super().deliver(alerts, **more)
 
 
+def open_book(documents: DocumentStore, settings: Settings, *, now_ms: int) -> None:
+    """The state of a bot whose first live tick has begun its book."""
+    book = open_ledger(staged_capital_jpy(settings), now_ms)
+    state = State(mode="live", stage=settings.stage, ledger=book)
+    bot = BotDocuments(documents, settings.id)
+    if bot.peek() is None:
+        lease = bot.take_lease(now_ms=now_ms, lease_ms=1_000)
+        assert lease is not None
+        leases.release(documents, lease, {"state": state.encode_state()})
+
+
+def start_record(
+    settings: Settings, *, book_opened_at: int, now_ms: int, key: str, **more: Any
+) -> LiveRecord:
+    """What a person's start writes down."""
+    given: dict[str, Any] = {
+        "at": now_ms,
+        "who": "ann",
+        "why": "a test",
+        "key": key,
+        "stage": settings.stage,
+        "stage_since": now_ms,
+        "account": str(settings.account),
+        "pair": settings.pair,
+        "sides": settings.sides,
+        "capital_jpy": settings.capital_jpy,
+        "book_opened_at": book_opened_at,
+        "settings_hash": settings.hash,
+    }
+    return LiveRecord(**{**given, **more})
+
+
 @dataclass
 class LiveWorld:
     """One bot, its stores, and the exchange that it trades on."""
@@ -102,35 +134,15 @@ class LiveWorld:
 
     def start(self, *, record: LiveRecord | None = None, settings: Settings | None = None) -> None:
         """A person's start, as if the preflight had been passed: an empty book, and the word."""
-        settings = settings or self.settings
-        now_ms = self.clock.now_ms()
-        book = open_ledger(staged_capital_jpy(settings), now_ms)
-        state = State(mode="live", stage=settings.stage, ledger=book)
-        bot = BotDocuments(self.documents, settings.id)
-        if bot.peek() is None:
-            lease = bot.take_lease(now_ms=now_ms, lease_ms=1_000)
-            assert lease is not None
-            leases.release(self.documents, lease, {"state": state.encode_state()})
+        settings, now_ms = settings or self.settings, self.clock.now_ms()
+        open_book(self.documents, settings, now_ms=now_ms)
         LiveDocuments(self.documents, settings.id).write_start(
             record or self.record(settings, book_opened_at=now_ms), settings
         )
 
     def record(self, settings: Settings, *, book_opened_at: int, **more: Any) -> LiveRecord:
-        given: dict[str, Any] = {
-            "at": self.clock.now_ms(),
-            "who": "ann",
-            "why": "a test",
-            "key": self.key,
-            "stage": settings.stage,
-            "stage_since": self.clock.now_ms(),
-            "account": str(settings.account),
-            "pair": settings.pair,
-            "sides": settings.sides,
-            "capital_jpy": settings.capital_jpy,
-            "book_opened_at": book_opened_at,
-            "settings_hash": settings.hash,
-        }
-        return LiveRecord(**{**given, **more})
+        told = {"now_ms": self.clock.now_ms(), "key": self.key, **more}
+        return start_record(settings, book_opened_at=book_opened_at, **told)
 
     def exchange(self) -> BitbankExchange:
         """A fresh one; the sandbox counts no requests, so that none has to wait."""
