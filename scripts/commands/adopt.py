@@ -21,7 +21,12 @@ from shared.turn.state import State
 
 
 @click.command()
-@click.option("--side", type=click.Choice([str(side) for side in Side]), required=True)
+@click.option(
+    "--side",
+    type=click.Choice([str(side) for side in Side]),
+    required=True,
+    help="The side of the position.",
+)
 @click.option("--size", metavar="BTC", required=True, help="Its size, like 0.0100.")
 @click.option(
     "--price", type=click.IntRange(min=1), required=True, help="At which it came, or went: yen."

@@ -379,6 +379,8 @@ class State:
         Fields of the stored state `over` that this version does not know stay as they are.
         """
         data: dict[str, Any] = {"schema": SCHEMA, **msgspec.to_builtins(self)}
+        if self.ledger is None:
+            del data["ledger"]
         return _with_unknown(data, over) if isinstance(over, Mapping) else data
 
 

@@ -330,7 +330,7 @@ def attempts_are_not_counted(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_halt_is_not_heard(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(engine.Replay, "_is_halted", lambda self, at: False)
+    patch.setattr(engine.Replay, "_is_halted", lambda self, at, **_: False)
 
 
 def without(patch: pytest.MonkeyPatch, rule: Any) -> None:
