@@ -112,10 +112,8 @@ class Courier:
             raise NotTaken(str(error)) from None
         end, found = message_end(answer.status), f"Discord answered {answer.status}"
         if answer.is_ban and letter.edits and answer.status == TOO_MANY:
-            return (
-                MessageEnd.REFUSED,
-                found,
-            )  # changes have a limit of their own: a message will say
+            # Changes have a limit of their own: a message will say what this one was to say.
+            return MessageEnd.REFUSED, found
         if answer.is_ban:
             raise NotTaken(f"{found} and shut us out", answer=answer, is_final=True)
         if end is None:
