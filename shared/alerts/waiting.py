@@ -25,19 +25,22 @@ class WaitingAlerts:
 
     def loud(self) -> list[AlertRecord]:
         """What is critical and waits."""
-        return self._read("loud_for", MOST_WAITING)
+        asked = self._documents.query(
+            "alerts", field="loud_for", value=self._bot, limit=MOST_WAITING
+        )
+        return self._records(asked)
 
     def loud_and_quiet(self, most: int | None = None) -> list[AlertRecord]:
         """Whatever waits; where that is more than is looked at, all the same what is critical."""
         most = MOST_WAITING if most is None else most
-        found = self._read("waiting_for", most)
+        asked = self._documents.query("alerts", field="waiting_for", value=self._bot, limit=most)
+        found = self._records(asked)
         if len(found) < most:
             return found
         known = {one.alert.key for one in found}
         return found + [one for one in self.loud() if one.alert.key not in known]
 
-    def _read(self, field: str, most: int) -> list[AlertRecord]:
-        found = self._documents.query("alerts", field=field, value=self._bot, limit=most)
+    def _records(self, found: Sequence[Document]) -> list[AlertRecord]:
         records, damaged = read_records(found)
         self.foreign = sum(not isinstance(one.data, Mapping) for one in damaged)
         self._bury(damaged)

@@ -84,9 +84,11 @@ def test_a_narrow_page_scrolls_its_tables_and_not_itself(page, profile, tmp_path
         profile,
         tmp_path,
         """
-        for (let i = 0; i < 30 && !document.getElementById("phone"
-          ).contentDocument?.querySelector("table"); i++) await frame();
-        const root = document.getElementById("phone").contentDocument.documentElement;
+        const inside = () => document.getElementById("phone").contentDocument;
+        const isWhole = () => inside()?.readyState === "complete" && inside().querySelector("table");
+        for (let i = 0; i < 600 && !isWhole(); i++) await frame();
+        await frame();
+        const root = inside().documentElement;
         return [root.scrollWidth, root.clientWidth, root.querySelectorAll("table").length];
         """,
     )
