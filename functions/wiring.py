@@ -19,9 +19,9 @@ from shared.core.clock import Clock, SystemClock
 from shared.core.errors import BadData, BadSettings
 from shared.core.logs import log
 from shared.core.masking import quote_value, register_secret_variables, register_secrets
-from shared.core.settings import Settings
+from shared.core.settings import Settings, is_loopback
 from shared.core.settings.original_variables import left_over
-from shared.core.types import Alert, Level, PositionPlan, TickReport
+from shared.core.types import Alert, Level, OrderIntent, PositionPlan, TickReport
 from shared.exchanges.bitbank.feed import BitbankFeed
 from shared.exchanges.paper.account import PaperAccount
 from shared.market.archive import CandleWindows
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from models.retrain import RetrainPorts as RetrainPlace
     from shared.alerts.office import Office
     from shared.alerts.outlets import Outlet
+    from shared.orders.probing import Prober
+    from shared.rounds.calling import TickCaller
     from shared.rounds.cleaning import CleaningPlace
     from shared.rounds.duties import RoundsPlace
 
@@ -68,9 +70,10 @@ SECRET_STORES: Mapping[str, str] = {
 """The stores of secrets, by how their address begins; no function opens one."""
 EXCHANGES: Mapping[str, str] = {
     "paper": "shared.exchanges.paper.exchange:PaperExchange",
+    "live": "shared.exchanges.bitbank.live.exchange:BitbankExchange",
+    "rehearsal": "shared.exchanges.bitbank.live.rehearsal:RehearsalExchange",
 }
-"""Who holds our orders, by `BOT_MODE`. Each is made of a document of its own, of what gives the 1m
-candles between two instants, and of the settings."""
+"""Who holds our orders, by `BOT_MODE`; a dry run of the real one rehearses."""
 
 
 @cache
@@ -97,9 +100,9 @@ def environment() -> Mapping[str, str]:
     return os.environ
 
 
+EXCHANGE_KEY = ("BITBANK_API_KEY", "BITBANK_API_SECRET")
 SECRETS = (
-    "BITBANK_API_KEY",
-    "BITBANK_API_SECRET",
+    *EXCHANGE_KEY,
     "BOT_BUNDLE_SIGNING_KEY",
     "BOT_MAIL_PASSWORD",
 )
@@ -116,10 +119,10 @@ def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
     register_secrets(*(environ[name] for name in SECRETS if environ.get(name)))
     register_secret_variables(environ)
     settings = configuration.load_settings(environ, **more)
-    if settings.mode not in EXCHANGES:
+    if settings.mode == "live" and not is_loopback(settings.exchange.private_url):
         raise BadSettings(
-            f"BOT_MODE was {settings.mode}; {settings.mode} orders are not part of this version",
-            remedy=f"set BOT_MODE={' or '.join(EXCHANGES)}",
+            "BOT_MODE was live; this version sends live orders to a sandbox only",
+            remedy="set BOT_MODE=paper, or BOT_EXCHANGE__PRIVATE_URL to a sandbox on this machine",
         )
     if environ.get("K_SERVICE"):
         for name, url, like in (
@@ -162,6 +165,18 @@ def bucket_for(settings: Settings) -> Bucket:
     return bucket
 
 
+def documents_at(address: str, name: str) -> DocumentStore:
+    """The document store at an address; `name` is what a person gave it by."""
+    store: DocumentStore = _open_adapter(address, name, DOCUMENTS)
+    return store
+
+
+def bucket_at(address: str, name: str) -> Bucket:
+    """The bucket at an address."""
+    bucket: Bucket = _open_adapter(address, name, BUCKETS)
+    return bucket
+
+
 def secrets_for(address: str) -> Any:
     """The `SecretStore` at an address like `secretmanager://PROJECT` or `file:///PATH`: for whoever
     sets a bot up, changes its keys or examines it.
@@ -169,11 +184,85 @@ def secrets_for(address: str) -> Any:
     return _open_adapter(address, "the address of the secrets", SECRET_STORES)
 
 
-def exchange_for(settings: Settings, documents: DocumentStore, feed: MarketFeed) -> Exchange:
-    """Who holds our orders in the mode of the settings."""
-    kind = resolve_name(EXCHANGES[settings.mode])
-    exchange: Exchange = kind(PaperDocument(documents, settings.id), feed.minutes, settings)
+def exchange_for(
+    settings: Settings,
+    documents: DocumentStore,
+    feed: MarketFeed,
+    *,
+    environ: Mapping[str, str],
+    clock: Clock,
+    is_rehearsed: bool = False,
+) -> Exchange:
+    """Who holds our orders in the mode of the settings: an account on paper in a document of its
+    own, or the real one, by the key in `environ`. Raises `BadSettings` where there is none.
+
+    Of a real account a rehearsal reads, and keeps what it would have sent.
+    """
+    is_real = settings.mode == "live"
+    kind = resolve_name(EXCHANGES["rehearsal" if is_real and is_rehearsed else settings.mode])
+    exchange: Exchange
+    if settings.mode == "paper":
+        exchange = kind(PaperDocument(documents, settings.id), feed.minutes, settings)
+        return exchange
+    key, secret = _exchange_key(settings, environ)
+    exchange = kind.open(settings, clock, key=key, secret=secret)
     return exchange
+
+
+def probe_for(settings: Settings, environ: Mapping[str, str], clock: Clock) -> "Prober":
+    """What asks the real exchange what no document says. Raises `BadSettings` where the bot is not
+    live, or there is no key.
+    """
+    from shared.exchanges.bitbank.probe.run import Probe
+
+    if settings.mode != "live":
+        raise BadSettings(
+            f"BOT_MODE was {settings.mode}; a probe asks with real money",
+            remedy="set BOT_MODE=live",
+        )
+    key, secret = _exchange_key(settings, environ)
+    feed = feed_for(settings, clock, bucket_for(settings))
+    return Probe.open(
+        settings, clock, key=key, secret=secret, read_market=lambda: feed.fetch(clock.now_ms())
+    )
+
+
+def _exchange_key(settings: Settings, environ: Mapping[str, str]) -> tuple[str, str]:
+    missing = [name for name in EXCHANGE_KEY if not environ.get(name)]
+    if missing:
+        raise BadSettings(
+            f"{missing[0]} was not set, and BOT_MODE is {settings.mode}",
+            remedy=f"set {' and '.join(EXCHANGE_KEY)}: a key that may read and trade, no more",
+        )
+    key, secret = (environ[name] for name in EXCHANGE_KEY)
+    return key, secret
+
+
+def examine_order(
+    settings: Settings, environ: Mapping[str, str], order_id: int, intent: OrderIntent
+) -> tuple[str, ...] | None:
+    """In what an order of the real account is not the one that was meant; None where there is none
+    of that number.
+    """
+    from shared.exchanges.bitbank.live.exchange import BitbankExchange
+
+    key, secret = (environ.get(name, "") for name in EXCHANGE_KEY)
+    exchange = BitbankExchange.open(settings, clock_for(settings), key=key, secret=secret)
+    return exchange.examine_order(order_id, intent)
+
+
+def key_fingerprint_of(settings: Settings, environ: Mapping[str, str]) -> str:
+    """The fingerprint of the key that a real account is asked with; empty on paper or without one.
+
+    >>> key_fingerprint_of(settings_from({}), {"BITBANK_API_KEY": "of no use on paper"})
+    ''
+    """
+    key = environ.get(EXCHANGE_KEY[0], "")
+    if settings.mode == "paper" or not key:
+        return ""
+    from shared.tick.live.records import key_fingerprint
+
+    return key_fingerprint(key)
 
 
 def clock_for(settings: Settings) -> Clock:
@@ -269,7 +358,7 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
         from shared.alerts.outlets import LogOutlet
 
         documents, bucket, outlet = (
-            _copy_documents(documents, settings),
+            _copy_documents(documents, settings, key_fingerprint_of(settings, environ)),
             _Unwritten(bucket),
             LogOutlet(LogSink(log)),
         )
@@ -278,10 +367,25 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
         clock=clock,
         documents=documents,
         feed=feed,
-        exchange=exchange_for(settings, documents, feed),
+        exchange=exchange_for(
+            settings, documents, feed, environ=environ, clock=clock, is_rehearsed=dry_run
+        ),
         champions=Champions(BundleRegistry(bucket), public_keys(settings), settings),
         outlet=outlet,
+        key=key_fingerprint_of(settings, environ),
     )
+
+
+def rehearsed_requests(ports: Ports) -> tuple[Mapping[str, str], ...]:
+    """What a dry run at a real exchange would have posted, in its order: paths and exact texts.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     rehearsed_requests(ports(settings_from({"BOT_HOME": home}), {}, dry_run=True))
+    ()
+    """
+    kept = getattr(ports.exchange, "rehearsed", ())
+    return tuple({"path": one.path, "body": one.body} for one in kept)
 
 
 def backtest_place(settings: Settings, environ: Mapping[str, str]) -> "BacktestPorts":
@@ -368,7 +472,6 @@ def rounds_place(
     clock: Clock | None = None,
 ) -> "RoundsPlace":
     """Where the watch looks around and the digest is told."""
-    from shared.rounds.calling import TickCaller
     from shared.rounds.duties import RoundsPlace
 
     documents = documents_for(settings) if documents is None else documents
@@ -381,11 +484,18 @@ def rounds_place(
         bucket=bucket,
         clock=clock,
         office=office_for(settings, environ, documents, clock),
-        call_tick=TickCaller(settings) if settings.rounds.tick_url else None,
+        call_tick=tick_caller(settings),
         skew_ms=lambda: feed.clock_skew_ms(
             deadline=time.monotonic() + settings.exchange.timeout_seconds
         ),
     )
+
+
+def tick_caller(settings: Settings) -> "TickCaller | None":
+    """What calls the tick's function where the settings name it."""
+    from shared.rounds.calling import TickCaller
+
+    return TickCaller(settings) if settings.rounds.tick_url else None
 
 
 def cleaning_place(settings: Settings) -> "CleaningPlace":
@@ -416,11 +526,18 @@ def _open_adapter(url: str, name: str, known: Mapping[str, str]) -> Any:
     return resolve_name(known[scheme]).open(place)
 
 
-def _copy_documents(documents: DocumentStore, settings: Settings) -> DocumentStore:
+def _copy_documents(documents: DocumentStore, settings: Settings, key: str) -> DocumentStore:
     from shared.stores.memory import MemoryDocuments
+    from shared.tick.live.records import claims_path
 
     copy = MemoryDocuments()
-    for path in (f"bots/{settings.id}", f"paper/{settings.id}", *control.paths(settings.id)):
+    of_live = (f"live/{settings.id}", *([claims_path(key, settings)] if key else []))
+    for path in (
+        f"bots/{settings.id}",
+        f"paper/{settings.id}",
+        *control.paths(settings.id),
+        *of_live,
+    ):
         stored = documents.get(path)
         if stored is not None:
             if not isinstance(stored.data, Mapping):

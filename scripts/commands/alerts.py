@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
-from functions import wiring
 from scripts.operation.bot import Here, open_bot
+from scripts.operation.channels import channels_of
 from scripts.output.console import emit, json_option
-from shared.alerts.patience import StoredPatience
 from shared.alerts.records import is_instant
 from shared.core.calendar import DAY_MS, jst_text
 from shared.core.errors import UserError
 from shared.core.sentences import say
 from shared.core.types import Alert, Level
+from shared.tick.live.documents import LiveDocuments
 
 TELL_SECONDS = 30.0
 MOST_LISTED = 1_000
@@ -65,6 +65,8 @@ def test(*, send_only: bool, as_json: bool) -> None:
             continue
         typed = str(click.prompt(say("alerts.test.ask", channel=name), err=True))
         passed[name] = typed.strip() == codes[name]
+    if not send_only:
+        _keep_test(passed)
     text = [
         say("alerts.test.passed" if is_good else "alerts.test.failed", channel=name)
         for name, is_good in passed.items()
@@ -73,18 +75,18 @@ def test(*, send_only: bool, as_json: bool) -> None:
     raise SystemExit(0 if all(passed.values()) else 1)
 
 
+def _keep_test(passed: Mapping[str, bool]) -> None:
+    """Which channels brought their code: going live asks for it."""
+    with open_bot() as here:
+        LiveDocuments(here.bot.documents, here.settings.id).note_alerts_test(
+            tuple(name for name, is_good in passed.items() if is_good),
+            now_ms=here.clock.now_ms(),
+        )
+
+
 def _channels(here: Here) -> dict[str, tuple[Any, Level]]:
-    """Every way to a person that is set up, by its name, and a level that goes over it."""
-    patience = StoredPatience(here.bot.documents, here.clock)
-    first = wiring.channel_for(here.settings, here.environ, patience=patience)
-    second = wiring.second_for(here.environ)
-    found: dict[str, tuple[Any, Level]] = {}
-    if first.name != "log":
-        found[first.name] = first, Level.CRITICAL
-        others = [level for level in first.loudest if level is not Level.CRITICAL]
-        found |= {f"{first.name} ({level.value})": (first, level) for level in others}
-    if second is not None:
-        found[second.name] = second, Level.CRITICAL
+    """Every way to a person. Raises `UserError` where there is none."""
+    found = channels_of(here)
     if not found:
         raise UserError(
             "no channel is set up: alerts go to the log alone",

@@ -11,6 +11,9 @@ import click
 from functions import wiring
 from scripts.operation.bot import Here, open_bot, reason_option, who_asks, why_asked
 from scripts.operation.damage import damage
+from scripts.operation.going import look_before_start
+from scripts.operation.open_orders import open_order_line, open_orders, settle_line
+from scripts.operation.probing import readings_path, unfinished_probe
 from scripts.output.console import emit, json_option
 from shared import features, risk
 from shared.core.errors import BotError, UserError
@@ -21,6 +24,7 @@ from shared.core.settings import Settings
 from shared.core.settings.original_variables import left_over
 from shared.core.types import Issue, Level, Market, Timeframe
 from shared.stores.ports import Write
+from shared.tick.live.preflight import preflight
 from shared.turn.champion import Champion, permission, unproven_reason
 from shared.turn.state import State, capital_changed, trouble
 
@@ -104,8 +108,12 @@ def examine(here: Here) -> Iterator[DoctorCheck]:
     yield store
     if store.verdict is not CheckOutcome.BAD:
         yield from _documents(here)
-        yield run_check("account", lambda: _paper_capital(here))
+        yield from _open_orders(here)
+        if settings.mode == "paper":
+            yield run_check("account", lambda: _paper_capital(here))
         yield run_check("ticks", lambda: _ticks(here))
+        if settings.mode == "live":
+            yield run_check("readings", lambda: _readings(here))
     yield run_check("bucket", lambda: _bucket(here))
     yield run_check("model", lambda: _model(here))
     yield _alerts(here)
@@ -119,6 +127,26 @@ def examine(here: Here) -> Iterator[DoctorCheck]:
     yield _clock(here, market)
     yield _data(here, market)
     yield run_check("capital", lambda: _capital(here, market))
+    if settings.mode == "live":
+        yield from _live(here)
+
+
+def _live(here: Here) -> Iterator[DoctorCheck]:
+    """What must agree before real money is traded with."""
+    try:
+        checks = preflight(look_before_start(here))
+    except BotError as error:
+        remedy = error.remedy if isinstance(error, UserError) else ""
+        yield DoctorCheck(name="live", verdict=CheckOutcome.BAD, said=str(error), remedy=remedy)
+        return
+    for check in checks:
+        verdict = CheckOutcome.OK if check.is_met else CheckOutcome.BAD
+        yield DoctorCheck(
+            name=f"live-{check.name}",
+            verdict=CheckOutcome.NOTE if check.is_note else verdict,
+            said=check.said,
+            remedy=check.remedy,
+        )
 
 
 def run_check(name: str, check: Callable[[], DoctorCheck]) -> DoctorCheck:
@@ -162,6 +190,18 @@ def _documents(here: Here) -> Iterator[DoctorCheck]:
         )
 
 
+def _open_orders(here: Here) -> Iterator[DoctorCheck]:
+    """Each order of which nobody knows what came, with the command that settles it."""
+    for one in open_orders(here):
+        yield DoctorCheck(
+            name="orders",
+            verdict=CheckOutcome.BAD,
+            said=open_order_line(one),
+            remedy=settle_line(one),
+            data={"intent": one.name},
+        )
+
+
 def _paper_capital(here: Here) -> DoctorCheck:
     changed = capital_changed(
         wiring.ports(here.settings, here.environ, dry_run=True).exchange.holdings(
@@ -200,6 +240,27 @@ def _ticks(here: Here) -> DoctorCheck:
         said="; ".join(why),
         remedy=remedy,
     )
+
+
+def _readings(here: Here) -> DoctorCheck:
+    """What a probe saw that no document says, and whether one was killed."""
+    running = unfinished_probe(here)
+    stored = here.bot.documents.get(readings_path(here.bot.bot))
+    ask = say("probe.ask")
+    if running is not None:
+        said = say("probe.unfinished", who=str(running.data.get("who", "")))
+        return DoctorCheck(name="readings", verdict=CheckOutcome.BAD, said=said, remedy=ask)
+    if stored is None:
+        said = say("probe.never")
+        return DoctorCheck(name="readings", verdict=CheckOutcome.NOTE, said=said, remedy=ask)
+    seen = {name: told["choice"] for name, told in stored.data["readings"].items()}
+    said = say(
+        "probe.seen",
+        at=utc_second(stored.data["at"]),
+        who=stored.data["who"],
+        readings=", ".join(f"{name} {choice}" for name, choice in seen.items()),
+    )
+    return DoctorCheck(name="readings", verdict=CheckOutcome.OK, said=said, data=seen)
 
 
 def _bucket(here: Here) -> DoctorCheck:

@@ -28,6 +28,7 @@ from shared.model.bundle import Bundle
 from shared.model.registry import BundleRegistry
 from shared.replay import Inputs, Replayed, Schedule, replay
 from shared.results.parity import (
+    Cause,
     CauseEpisode,
     Comparison,
     Stretch,
@@ -36,6 +37,8 @@ from shared.results.parity import (
     stretch_of,
 )
 from shared.stores.ports import Bucket
+from shared.tick.live.documents import LiveDocuments
+from shared.tick.live.records import ParityResult
 
 DIFFERENT = 3
 LEAD_IN_DAYS = 1
@@ -98,8 +101,23 @@ def command(context: click.Context, *, days: float, as_json: bool) -> None:
             reports, since_at=here.clock.now_ms() - round(days * DAY_MS), settings=here.settings
         )
         parity = compare_stretch(here, stretch)
+        if here.settings.mode == "live":
+            _keep_result(here, parity)
     emit(parity, "\n".join(parity_lines(parity)), as_json=as_json)
     context.exit(0 if parity.equal else DIFFERENT)
+
+
+def _keep_result(here: Here, parity: Parity) -> None:
+    """What it came to: the next stage of real money asks for it."""
+    unknown = [one for one in parity.bot.episodes if one.cause is Cause.UNKNOWN]
+    LiveDocuments(here.bot.documents, here.settings.id).note_parity(
+        ParityResult(
+            at=here.clock.now_ms(),
+            since=parity.start_at,
+            until=parity.end_at,
+            unexplained=len(unknown),
+        )
+    )
 
 
 def compare_stretch(here: Here, stretch: Stretch) -> Parity:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from scripts.operation.bot import Here, open_bot, reason_option, who_asks, why_asked
+from scripts.operation.moving import refuse_moved
 from scripts.output.console import emit, json_option
 from shared.core.calendar import jst_text
 from shared.core.errors import BadData
@@ -27,7 +28,8 @@ from shared.turn.state import State
 )
 @json_option
 def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -> None:
-    """Take back what halts this bot: a person's halt, and the one that its drawdown limit set.
+    """Take back what halts this bot: a person's halt, with a flatten, and the halt of its drawdown
+    limit.
 
     With --all the halt of every bot is taken back, and nothing that concerns one bot alone. After a
     drawdown halt the equity of the next tick is the new peak from which the drawdown counts; a
@@ -36,6 +38,8 @@ def command(*, why: str | None, by: str | None, everyone: bool, as_json: bool) -
     """
     reason = why_asked(why, "the resume")
     with open_bot() as here:
+        if not everyone:
+            refuse_moved(here)
         now_ms, bot = here.clock.now_ms(), here.settings.id
         ordered, state = here.bot.control(), _state(here)
         mine = {control.ALL, control.OLDER} if everyone else {control.path_of(bot)}

@@ -60,6 +60,7 @@ def command(context: click.Context, *, as_json: bool) -> None:
         "halted": bool(found.control.halts),
         "drawdown_halted_at": (state.halted_at or None) if state is not None else None,
         "control": found.control,
+        "open_orders": found.open_orders,
         "state": state,
         "state_trouble": found.state_trouble,
         "model": found.model,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
+import msgspec
 
 from functions import wiring
 from scripts.operation.bot import Here, open_bot
@@ -46,7 +47,11 @@ def command(context: click.Context, *, at: str | None, dry_run: bool, as_json: b
             report = run_tick(ports, here.settings, request)
         finally:
             ports.documents.close()
-    emit(report, "\n".join(tick_lines(report, dry_run=dry_run)), as_json=as_json)
+    bodies = wiring.rehearsed_requests(ports)
+    lines = tick_lines(report, dry_run=dry_run)
+    lines += [say("tick.would_post", path=one["path"], body=one["body"]) for one in bodies]
+    data = {**msgspec.to_builtins(report), "would_post": bodies} if bodies else report
+    emit(data, "\n".join(lines), as_json=as_json)
     context.exit(1 if report.status in NOT_WELL else 0)
 
 

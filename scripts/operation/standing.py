@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from scripts.operation.bot import Here
+from scripts.operation.open_orders import OpenOrder, open_order_line, open_orders, settle_line
 from scripts.operation.registry import registry_of
 from shared.core.calendar import jst_day, jst_text
 from shared.core.errors import BadData, BotError
@@ -44,6 +45,7 @@ class BotStanding:
     decided: TickReport | None
     model: str
     now_ms: int
+    open_orders: Sequence[OpenOrder] = ()
 
 
 def load_standing(here: Here) -> BotStanding:
@@ -69,6 +71,7 @@ def load_standing(here: Here) -> BotStanding:
         report=report,
         decided=decided,
         model=_serving(here, report),
+        open_orders=open_orders(here),
         now_ms=here.clock.now_ms(),
     )
 
@@ -104,6 +107,10 @@ def _serving(here: Here, report: TickReport | None) -> str:
 def standing_lines(found: BotStanding, settings: Settings) -> list[str]:
     """One line a fact: what halts, what limits, the model, and the last candle's decision."""
     told = [*halt_lines(found.control, found.state), *_limits(found, settings)]
+    told += [
+        say("status.open_order", order=open_order_line(one), command=settle_line(one))
+        for one in found.open_orders
+    ]
     if found.state_trouble:
         told.append(say("status.damaged_state", found=found.state_trouble))
     return [*told, say("status.model", model=found.model), *_decision(found), *_issues(found)]
@@ -113,6 +120,13 @@ def halt_lines(control: Ordered, state: State | None) -> Iterator[str]:
     """Who or what halts the bot, since when, and why; a document that cannot be read
     halts it too.
     """
+    if control.moved is not None:
+        gone = control.moved
+        where = say("move.arriving" if gone.is_arriving else "move.gone", store=gone.store)
+        yield say("status.moved", where=where)
+    if control.flatten is not None:
+        asked = control.flatten
+        yield say("status.flattening", who=asked.who, at=jst_text(asked.at), why=asked.why)
     for path, halt in control.halts.items():
         yield say(
             "status.halted_all" if path in {ALL, OLDER} else "status.halted",

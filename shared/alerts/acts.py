@@ -19,6 +19,14 @@ Act: TypeAlias = Literal[
     "rotate",
     "deploy",
     "move",
+    "settle",
+    "adopt",
+    "forget",
+    "start",
+    "stop",
+    "lower",
+    "rights",
+    "probe",
 ]
 """What people do to a bot."""
 AUDIT = "audit"

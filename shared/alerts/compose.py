@@ -7,6 +7,7 @@ that it has seen.
 """
 
 from shared.alerts.advice import advice_fields
+from shared.alerts.subjects.account import account_alerts
 from shared.alerts.subjects.conditions import issue_alerts, status_alerts
 from shared.alerts.subjects.limits import KnownBefore, change_alerts, limit_alerts
 from shared.alerts.subjects.maker import AlertMaker
@@ -60,6 +61,7 @@ def compose(
         *status_alerts(report, maker),
         *limit_alerts(report, maker, before, after),
         *issue_alerts(report, maker),
+        *account_alerts(report, maker),
         *entry_alerts(report, maker),
         *trade_alerts(report, maker),
         *change_alerts(maker, before, after),

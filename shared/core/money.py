@@ -108,7 +108,11 @@ def notional_jpy(price: int | Decimal, lots: int) -> Decimal:
 
 
 def lots_from_btc(size_btc: Decimal | str) -> int:
-    """Whole lots in a size of bitcoin, rounded down: an order is never larger than was meant."""
+    """Whole lots in a size of bitcoin, rounded down: an order is never larger than was meant.
+
+    >>> lots_from_btc("0.01239")
+    123
+    """
     return int((Decimal(size_btc) / LOT_BTC).to_integral_value(rounding=ROUND_DOWN))
 
 

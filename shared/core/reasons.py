@@ -83,6 +83,8 @@ class Reason(StrEnum):
     EXIT_EXPOSURE = "exit_exposure"
     EXIT_UNPROTECTED = "exit_unprotected"
     EXIT_FLATTEN = "exit_flatten"
+    EXIT_MANUAL = "exit_manual"
+    EXIT_LOSSCUT = "exit_losscut"
     # orders
     REJECTED_BY_EXCHANGE = "rejected_by_exchange"
     OUTCOME_UNKNOWN = "outcome_unknown"
@@ -90,10 +92,26 @@ class Reason(StrEnum):
     ENTRY_EXPIRED = "entry_expired"
     STOP_PLACED = "stop_placed"
     ORPHAN_CANCELED = "orphan_canceled"
+    CANCEL_REFUSED = "cancel_refused"
+    QUANTITY_HELD = "quantity_held"
+    # a real account
+    FILLS_LATE = "fills_late"
+    ORDER_MISSING = "order_missing"
+    ACCOUNT_UNSETTLED = "account_unsettled"
+    POSITION_UNEXPLAINED = "position_unexplained"
+    POSITION_SHORT = "position_short"
+    ANOTHER_WRITER = "another_writer"
+    MARGIN_CALLED = "margin_called"
+    MONEY_MOVED = "money_moved"
+    # going live
+    LIVE_NOT_STARTED = "live_not_started"
+    LIVE_DIFFERS = "live_differs"
+    ACCOUNT_CLAIMED = "account_claimed"
     # what people and older versions have left in the store
     CONTROL_DAMAGED = "control_damaged"
     INTENT_DAMAGED = "intent_damaged"
     STATE_DAMAGED = "state_damaged"
+    BOT_MOVED = "bot_moved"
     CAPITAL_CHANGED = "capital_changed"
     # the tick
     DEADLINE_NEAR = "deadline_near"
@@ -134,6 +152,18 @@ DENIALS: Mapping[Reason, Denial] = {
     Reason.STEP_FAILED: Denial.TRANSIENT,
     Reason.CONTROL_DAMAGED: Denial.TRANSIENT,
     Reason.INTENT_DAMAGED: Denial.TRANSIENT,
+    # about our sight of a real account
+    Reason.FILLS_LATE: Denial.TRANSIENT,
+    Reason.ORDER_MISSING: Denial.TRANSIENT,
+    Reason.ACCOUNT_UNSETTLED: Denial.TRANSIENT,
+    Reason.POSITION_UNEXPLAINED: Denial.TRANSIENT,
+    Reason.POSITION_SHORT: Denial.TRANSIENT,
+    Reason.ANOTHER_WRITER: Denial.TRANSIENT,
+    Reason.MARGIN_CALLED: Denial.TRANSIENT,
+    # about what people have said of real money: they may say it at any moment
+    Reason.LIVE_NOT_STARTED: Denial.TRANSIENT,
+    Reason.LIVE_DIFFERS: Denial.TRANSIENT,
+    Reason.ACCOUNT_CLAIMED: Denial.TRANSIENT,
     # about the candles that the signal was read from: a signal read beside stale ones rests on
     # them, also once newer ones come
     Reason.DATA_STALE: Denial.CLOSING,
@@ -215,5 +245,22 @@ OF_THE_WATCH = frozenset(
 Where one of them forbids an entry (`watch.forbid_entries`), that is a difference between the two.
 """
 
-UNASKED = OF_THE_WATCH | {Reason.CAPITAL_CHANGED}
+OF_A_REAL_ACCOUNT = frozenset(
+    {
+        Reason.FILLS_LATE,
+        Reason.ORDER_MISSING,
+        Reason.ACCOUNT_UNSETTLED,
+        Reason.POSITION_UNEXPLAINED,
+        Reason.POSITION_SHORT,
+        Reason.ANOTHER_WRITER,
+        Reason.MARGIN_CALLED,
+        Reason.MONEY_MOVED,
+        Reason.LIVE_NOT_STARTED,
+        Reason.LIVE_DIFFERS,
+        Reason.ACCOUNT_CLAIMED,
+    },
+)
+"""What only an exchange that is not ours can bring about."""
+
+UNASKED = OF_THE_WATCH | OF_A_REAL_ACCOUNT | {Reason.CAPITAL_CHANGED}
 """What only a tick can know: a replay says none of these."""

@@ -6,7 +6,7 @@ An intent's id is `{tick}.{purpose}.{number}`, numbered within one call: give ea
 its own `tick` prefix.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import count
@@ -37,6 +37,9 @@ from shared.core.types import (
 from shared.orders.closing import position_left
 from shared.risk import policy_of
 
+MOST_STOPS_BESIDE_AN_ENTRY = 4
+"""The fifth stop beside an entry that still rests ends that: six orders of ours may be live, and
+the target is one."""
 MOST_STOPS = 3
 """So many stops of a spot position may stand side by side before they are merged; the exchange
 allows six live orders."""
@@ -110,6 +113,8 @@ def protection(
     settings: Settings,
     book: Book | None = None,
     rules: PairRules | None = None,
+    turn: str | None = None,
+    is_blind: bool = False,
 ) -> tuple[Step, ...]:
     """What every tick does before anything else; needs neither candles nor model nor the public
     host.
@@ -119,6 +124,10 @@ def protection(
     missing target comes back, orphans and entries of earlier ticks are cancelled. Call it again
     with `book` and `rules` once they are read if a stop was refused: then it knows that the trigger
     is passed or that the exchange forbids stops, and closes.
+
+    Entries of `turn`, whose ids begin with it, are attended and stay (None: no entry is). At a real
+    exchange what rests is not cancelled for a close before its rules are known: it may take no
+    market order. Where they cannot be read at all the caller goes on `is_blind`.
 
     >>> from shared.core.settings import load_settings
     >>> from decimal import Decimal
@@ -150,6 +159,7 @@ def protection(
     draft = _Draft(
         holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules
     )
+    draft.must_know_rules = draft.is_real and not is_blind
     steps: list[Step] = []
     for position in holdings.positions:
         mine = plan if plan is not None and plan.side is position.side else None
@@ -157,11 +167,79 @@ def protection(
     held = {position.side for position in holdings.positions}
     for order in holdings.orders:
         if order.intent.is_opening:
-            if not order.intent.id.startswith(tick):
+            if not is_of_turn(order.intent, turn or tick):
                 steps.append(Cancel(order=order, reason=Reason.ENTRY_EXPIRED))
         elif order.intent.side not in held and not order.has_ended(now_ms):
             steps.append(Cancel(order=order, reason=Reason.ORPHAN_CANCELED))
     return tuple(steps)
+
+
+def refused_stops(records: Sequence[OrderRecord]) -> tuple[OrderRecord, ...]:
+    """The stops that the exchange did not take."""
+    return tuple(
+        record
+        for record in records
+        if record.what == "place"
+        and record.outcome == "rejected"
+        and record.intent.purpose is Purpose.STOP
+    )
+
+
+def after_refused_stops(
+    holdings: Holdings,
+    refused: Sequence[OrderRecord],
+    *,
+    tick: str,
+    now_ms: int,
+    settings: Settings,
+    book: Book | None,
+    rules: PairRules | None,
+    is_blind: bool = False,
+) -> tuple[Step, ...]:
+    """What a real exchange refuses to protect is closed.
+
+    Where other orders of ours hold the quantity, these go first, and the stop is sent again; where
+    the position only does not show yet, it is waited for. A stop that an account on paper refused
+    is left to the next look, which has a book.
+    """
+    draft = _Draft(
+        holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules
+    )
+    if not draft.is_real:
+        return ()
+    draft.must_know_rules = not is_blind
+    steps: list[Step] = []
+    for position in uncovered_positions(holdings, now_ms=now_ms):
+        mine = [record for record in refused if record.intent.side is position.side]
+        targets = [
+            order
+            for order in _closes(holdings, position.side, now_ms)
+            if order.intent.purpose is Purpose.TARGET
+        ]
+        if any(record.reason is Reason.QUANTITY_HELD for record in mine):
+            steps += [Cancel(order=order, reason=Reason.STOP_PLACED) for order in targets]
+        elif mine:
+            steps += _close_position(draft, position, Reason.EXIT_UNPROTECTED)
+    return tuple(steps)
+
+
+def is_of_turn(intent: OrderIntent, turn: str) -> bool:
+    """Whether an intent's id begins with the name of a tick, and not with that of another one which
+    begins alike.
+
+    >>> from shared.core.types import OrderKind
+    >>> entry = OrderIntent(
+    ...     id="default~180.12d.entry.1",
+    ...     purpose=Purpose.ENTRY,
+    ...     side=Side.LONG,
+    ...     kind=OrderKind.LIMIT,
+    ...     lots=12,
+    ...     price=9_800_000,
+    ... )
+    >>> is_of_turn(entry, "default~180.12"), is_of_turn(entry, "default~180.1")
+    (True, False)
+    """
+    return intent.id.startswith(turn) and not intent.id[len(turn) : len(turn) + 1].isdigit()
 
 
 def uncovered_positions(holdings: Holdings, *, now_ms: int) -> tuple[Position, ...]:
@@ -325,7 +403,10 @@ def is_target_watched(holdings: Holdings, *, plan: PositionPlan | None, now_ms: 
 class _Draft:
     """What all steps of one call share."""
 
-    __slots__ = ("_numbers", "_tick", "book", "holdings", "now_ms", "rules", "settings")
+    __slots__ = (
+        *("_numbers", "_tick", "book", "holdings", "must_know_rules", "now_ms", "rules"),
+        "settings",
+    )
 
     def __init__(
         self,
@@ -342,6 +423,7 @@ class _Draft:
         self.settings = settings
         self.book = book
         self.rules = rules
+        self.must_know_rules = False
         self._tick = tick
         self._numbers: Iterator[int] = count(1)
 
@@ -363,6 +445,11 @@ class _Draft:
     @property
     def is_suspended(self) -> bool:
         return self.rules is not None and self.rules.is_suspended
+
+    @property
+    def is_real(self) -> bool:
+        """Whether a real exchange holds it, with the bot's own book beside it."""
+        return self.holdings.ledger is not None
 
     @property
     def mark(self) -> Decimal | None:
@@ -402,13 +489,28 @@ def _guard_position(
     trigger = policy.stop_price(position, plan=plan, signal=signal, settings=draft.settings)
     if trigger is None or trigger <= 0 or not draft.is_stop_allowed:
         return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
-    stop = _stop(draft, position, missing, trigger)
+    shown = _closable_lots(draft.holdings, position) - _covered_lots(closes)
+    # where fills go on, a stop of all would be refused again and again for the newest of them
+    stop = _stop(draft, position, shown if 0 < shown < missing else missing, trigger)
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
         return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
     return [
         *_unlock_coins(draft, closes),
         Place(intent=stop),
+        *_end_of_entries(draft, position, closes),
         *_target(draft, position, plan, closes),
+    ]
+
+
+def _end_of_entries(draft: _Draft, position: Position, closes: list[Order]) -> list[Step]:
+    """With one stop more than there is room for, what is left of the entry goes."""
+    stops = sum(order.intent.purpose is Purpose.STOP for order in closes)
+    if stops < MOST_STOPS_BESIDE_AN_ENTRY:
+        return []
+    return [
+        Cancel(order=order, reason=Reason.ENTRY_EXPIRED)
+        for order in draft.holdings.orders
+        if order.intent.is_opening and order.intent.side is position.side
     ]
 
 
@@ -538,8 +640,11 @@ def _target(
     """The target as a post-only limit, where it can rest and does not."""
     if plan is None or draft.settings.account.has_locks:
         return []
-    if any(order.intent.kind is OrderKind.LIMIT for order in closes):
+    limits = [order for order in closes if order.intent.kind is OrderKind.LIMIT]
+    if limits and not _is_target_too_small(draft, position, limits):
         return []
+    if draft.is_real and any(order.intent.is_opening for order in draft.holdings.orders):
+        return []  # once it has ended the target is as large as all of it
     if draft.mark is None or (draft.mark - plan.target_price) * position.side.sign >= 0:
         return []
     target = OrderIntent(
@@ -551,7 +656,17 @@ def _target(
         price=plan.target_price,
         post_only=True,
     )
-    return [Place(intent=target)]
+    smaller = [Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in limits]
+    return [*smaller, Place(intent=target)]
+
+
+def _is_target_too_small(draft: _Draft, position: Position, limits: list[Order]) -> bool:
+    """Whether what rests is the target of a part of the position. On paper a target grows with its
+    entry.
+    """
+    is_target = all(order.intent.purpose is Purpose.TARGET for order in limits)
+    rests = sum(order.remaining_lots for order in limits)
+    return draft.is_real and is_target and rests < position.lots
 
 
 def _close_position(draft: _Draft, position: Position, reason: Reason) -> tuple[Step, ...]:
@@ -560,12 +675,15 @@ def _close_position(draft: _Draft, position: Position, reason: Reason) -> tuple[
     Nothing where no order is taken at all, or no price is known: what rests stays, it is better
     than nothing.
     """
-    if draft.is_suspended:
+    lots = _closable_lots(draft.holdings, position)
+    if draft.is_suspended or not lots:
         return ()
     mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
     cancels = [
         Cancel(order=order, reason=reason) for order in mine if not order.has_ended(draft.now_ms)
     ]
+    if cancels and draft.must_know_rules and draft.rules is None:
+        return ()
     if draft.is_market_allowed:
         kind, price = OrderKind.MARKET, None
     else:
@@ -577,11 +695,18 @@ def _close_position(draft: _Draft, position: Position, reason: Reason) -> tuple[
         purpose=Purpose.CLOSE,
         side=position.side,
         kind=kind,
-        lots=position.lots,
+        lots=lots,
         price=price,
         reason=reason,
     )
     return (*cancels, Place(intent=close))
+
+
+def _closable_lots(holdings: Holdings, position: Position) -> int:
+    """No more than the exchange shows: it would refuse a close of more."""
+    if holdings.there_lots is None:
+        return position.lots
+    return min(position.lots, holdings.there_lots.get(position.side, 0))
 
 
 def _crossing_limit(draft: _Draft, side: Side) -> int | None:

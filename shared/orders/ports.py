@@ -2,11 +2,21 @@
 paper account.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from shared.core.types import Book, Counted, Holdings, Order, OrderIntent, Outcome, PairRules
+from shared.core.types import (
+    Book,
+    Counted,
+    Holdings,
+    Ledger,
+    OpenIntent,
+    Order,
+    OrderIntent,
+    Outcome,
+    PairRules,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,18 +51,46 @@ class Exchange(Protocol):
     ((), Decimal('1000000.0000'))
     """
 
-    def reconcile(self, now_ms: int, *, counted: Counted | None = None, fence: Fence) -> Holdings:
+    @property
+    def is_attended(self) -> bool:
+        """Whether a tick has to stay with its entry: its fills bring no stop by themselves."""
+        ...
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent to it."""
+        ...
+
+    def reconcile(
+        self,
+        now_ms: int,
+        *,
+        counted: Counted | None = None,
+        ledger: Ledger | None = None,
+        intents: Sequence[OpenIntent] = (),
+        fence: Fence,
+    ) -> Holdings:
         """Bring knowledge up to `now_ms` (paper: settle from the 1m candles since) and say what is
         held.
 
         `counted`: what a saved state has counted, and need not be told again; None where that is
-        not known. Raises `LeaseLost` like `submit`.
+        not known. A real exchange is told the bot's own `ledger` (None: it begins now) and the
+        `intents` that no saved state knows of, and says what became of each. Raises `LeaseLost`
+        like `submit`.
         """
         ...
 
-    def holdings(self, now_ms: int) -> Holdings:
-        """What is held as far as is known, without asking the path or the market: after orders were
-        sent.
+    def holdings(
+        self, now_ms: int, *, ledger: Ledger | None = None, intents: Sequence[OpenIntent] = ()
+    ) -> Holdings:
+        """What is held after orders were sent. On paper the path is not asked; a real exchange
+        reads again.
+        """
+        ...
+
+    def has_news(self) -> bool:
+        """Whether something may have changed since the account was last read; an attended entry is
+        looked at by this. Raises like `reconcile`.
         """
         ...
 

@@ -48,6 +48,18 @@ class Ahead:
         """The index of the next tick to work out after the one at `index`; the number of ticks
         where there is none.
         """
+        following = self._next_by_rules(index, state, hands)
+        for halt in self._inputs.schedule.halts:
+            if halt.flattens:
+                first = self._grid.first_from(halt.from_at)
+                is_over = halt.until_at is not None and hands.now_ms() >= halt.until_at
+                if index < first:
+                    following = min(following, first)
+                elif not is_over and hands.account.positions:
+                    following = index + 1
+        return following
+
+    def _next_by_rules(self, index: int, state: State, hands: AccountInHand) -> int:
         idle = hands.account.is_idle
         if self._policy.has_goal and not self._inputs.every_tick and not state.has_retry:
             return max(index + 1, min(self._next_of_goal(index, state, hands), len(self._grid)))

@@ -41,7 +41,7 @@ from shared.replay.past import Past
 from shared.replay.result import gather_result
 from shared.replay.rows import ReplayRows
 from shared.replay.story import Story
-from shared.replay.types import Inputs, Replayed
+from shared.replay.types import HaltPeriod, Inputs, Replayed
 from shared.turn.report import build_report
 from shared.turn.sequence import run, run_unguarded
 from shared.turn.state import CandleProgress, State
@@ -203,6 +203,8 @@ class Replay:
         """The rows [from, to) whose first tick came while a person had halted the bot."""
         newest, found = self._grid.newest, []
         for halt in self._inputs.schedule.halts:
+            if halt.flattens and self._is_halted_besides(halt):
+                continue
             first = self._grid.first_from(halt.from_at)
             stop = (
                 len(self._grid) if halt.until_at is None else self._grid.first_from(halt.until_at)
@@ -211,6 +213,14 @@ class Replay:
                 seen = first > 0 and newest[first - 1] == newest[first]
                 found.append((int(newest[first]) + seen, int(newest[stop - 1]) + 1))
         return found
+
+    def _is_halted_besides(self, flatten: HaltPeriod) -> bool:
+        """Whether another halt tells the same rows."""
+        return any(
+            halt.from_at <= flatten.from_at and halt.until_at == flatten.until_at
+            for halt in self._inputs.schedule.halts
+            if not halt.flattens
+        )
 
     # one tick
 
@@ -228,6 +238,7 @@ class Replay:
             scheduled_at=scheduled_at,
             lifts=self._lifts(before.halted_at, received_at),
             halted=self._is_halted(received_at),
+            flattens=self._is_halted(received_at, flattens=True),
         )
         turn = run(Turn(occasion=occasion, state=before), self._steps, run_unguarded)
         self._story.note_decision(
@@ -240,10 +251,11 @@ class Replay:
             turn.state, last_fill_sequence=self._hands.account.next_fill_sequence - 1
         )
 
-    def _is_halted(self, at: int) -> bool:
+    def _is_halted(self, at: int, *, flattens: bool = False) -> bool:
         return any(
             halt.from_at <= at and (halt.until_at is None or at < halt.until_at)
             for halt in self._inputs.schedule.halts
+            if halt.flattens or not flattens
         )
 
     def _lifts(self, halted_at: int, at: int) -> int:

@@ -106,6 +106,9 @@ class AccountInHand:
 
     # the account
 
+    is_attended = False
+    has_unfound_entry = False
+
     def reconcile(self, now_ms: int) -> Holdings:
         """Settle the account from the final candles of the path; what the state has `counted` need
         not be kept.
@@ -150,6 +153,10 @@ class AccountInHand:
         except BadData:
             return None
         return book_at(price, spread_rate=self._settings.paper.spread_rate, as_of=self.now)
+
+    def has_news(self) -> bool:
+        """Nothing is attended."""
+        return False
 
     # orders
 

@@ -76,7 +76,8 @@ class Story:
         if decision is None or decision.reason in QUIET:
             return
         signal, attempt = after.signal, after.candle.attempts_used
-        if row not in self.reasons or decision.action is Action.ENTER:
+        is_of_candle = decision.reason is not Reason.EXIT_FLATTEN  # a person's word is of no candle
+        if (row not in self.reasons or decision.action is Action.ENTER) and is_of_candle:
             self.reasons[row] = decision.reason
         for record in records:
             if record.outcome == "rejected":

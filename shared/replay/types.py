@@ -28,7 +28,8 @@ from shared.turn.pipeline import Stages
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HaltPeriod:
-    """A person halted the bot at `from_at` and resumed it at `until_at` (None: not yet).
+    """A person halted the bot at `from_at` and resumed it at `until_at` (None: not yet); where it
+    `flattens` all that was held was to be closed.
 
     >>> HaltPeriod(from_at=0).until_at is None  # nobody has resumed it yet
     True
@@ -36,6 +37,7 @@ class HaltPeriod:
 
     from_at: int
     until_at: int | None = None
+    flattens: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

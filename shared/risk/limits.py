@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from shared.core.calendar import jst_day
 from shared.core.frozen import copy_with
-from shared.core.money import ZERO
+from shared.core.money import ZERO, jpy
 from shared.core.settings import Settings
 from shared.core.types import Trade
 
@@ -92,6 +92,35 @@ class Limits:
         if self.equity_peak_jpy != self.day_start_equity_jpy or self.equity_peak_jpy == equity_jpy:
             return self
         return copy_with(self, equity_peak_jpy=equity_jpy, day_start_equity_jpy=equity_jpy)
+
+    def restage(self, *, before_jpy: Decimal, after_jpy: Decimal, equity_jpy: Decimal) -> "Limits":
+        """After the stage of a real account changed its capital; `equity_jpy` is that of after.
+
+        Going up, the falls from peak and day's start are kept in yen; going down, as shares. So no
+        change of stage halts anything by itself, and none makes a fall undone.
+
+        >>> limits = Limits.first(equity_jpy=Decimal(100_000), now_ms=1_767_225_600_000)
+        >>> up = limits.restage(
+        ...     before_jpy=Decimal(100_000), after_jpy=Decimal(500_000), equity_jpy=Decimal(490_000)
+        ... )
+        >>> up.equity_peak_jpy - Decimal(490_000)
+        Decimal('10000.0000')
+        >>> down = up.restage(
+        ...     before_jpy=Decimal(500_000), after_jpy=Decimal(100_000), equity_jpy=Decimal(90_000)
+        ... )
+        >>> f"{up.drawdown(Decimal(490_000)):.6f}", f"{down.drawdown(Decimal(90_000)):.6f}"
+        ('0.020000', '0.020000')
+        """
+        moved = after_jpy - before_jpy
+        old_jpy = equity_jpy - moved
+        if not moved:
+            return self
+        if moved > 0 or old_jpy <= 0 or equity_jpy <= 0:
+            peak, start = self.equity_peak_jpy + moved, self.day_start_equity_jpy + moved
+        else:
+            peak = self.equity_peak_jpy * equity_jpy / old_jpy
+            start = self.day_start_equity_jpy * equity_jpy / old_jpy
+        return copy_with(self, equity_peak_jpy=jpy(peak), day_start_equity_jpy=jpy(start))
 
     def drawdown(self, equity_jpy: Decimal) -> Decimal:
         """How far the equity lies below its peak, as a share of the peak; never negative."""

@@ -57,11 +57,14 @@ def prices(
 
 
 def capital_in_use(account: Account, settings: Settings) -> Decimal:
-    """min(capital, equity) x the stage's share: what sizing may work with."""
-    return jpy(
-        max(ZERO, min(account.capital_jpy, account.equity_jpy))
-        * rate(settings.stages[settings.stage])
-    )
+    """min(capital, equity) x the stage's share: what sizing may work with.
+
+    A real account is of its stage already: its book begins with that share.
+    """
+    least = max(ZERO, min(account.capital_jpy, account.equity_jpy))
+    if account.is_staged:
+        return jpy(least)
+    return jpy(least * rate(settings.stages[settings.stage]))
 
 
 def loss_per_lot(

@@ -17,17 +17,21 @@ from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import BotError, LeaseLost, Unavailable
 from shared.core.logs import log
 from shared.core.reasons import Reason
+from shared.core.sentences import say
 from shared.core.settings import Settings
 from shared.core.tick_times import latest_believed, lease_end, longest_hold_ms
-from shared.core.types import Alert, Issue, TickReport, TickStatus
+from shared.core.types import Alert, Issue, Ledger, TickReport, TickStatus
 from shared.market.ports import MarketFeed
+from shared.orders.own_book import restage_ledger, staged_capital_jpy
 from shared.orders.ports import Exchange
 from shared.stores.lease import Lease, draw_holder
 from shared.stores.ports import Document, DocumentStore
 from shared.tick import filing
+from shared.tick.control import Moved
 from shared.tick.desk import Desk
 from shared.tick.documents import BotDocuments
 from shared.tick.guard import TickGuard
+from shared.tick.live.standing import lower_stage
 from shared.tick.loaded import Loaded, load_tick_inputs
 from shared.tick.meter import Meter
 from shared.tick.present import Present
@@ -46,7 +50,8 @@ much again for telling."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything outside that a tick touches. `functions/wiring.py` chooses the adapters.
+    """Everything outside that a tick touches. `functions/wiring.py` chooses the adapters. `key` is
+    the fingerprint of the key that a real account is asked with.
 
     >>> import tempfile
     >>> from functions import wiring
@@ -63,6 +68,7 @@ class Ports:
     exchange: Exchange
     champions: Champions
     outlet: Outlet
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +112,8 @@ def run_tick(
     whole = settings.tick.answer_by_seconds
     until = Deadline.after(whole) if deadline is None else deadline
     with bind_deadline(until):
-        meter = Meter(ports.documents, ports.feed, began=until.at - whole)
+        exchange = ports.exchange if ports.exchange.is_attended else None
+        meter = Meter(ports.documents, ports.feed, exchange=exchange, began=until.at - whole)
         with bind_deadline(until.earlier(2 * RESERVE * whole)):
             start = _begin(ports, settings, request, until, meter)
         return _run(start)
@@ -240,7 +247,13 @@ def _work(start: _Start, lease: Lease, claim: Document) -> tuple[TickReport, _Ne
     """The report of the tick, saved, and what is to be told."""
     ports, settings, request, meter = start.ports, start.settings, start.request, start.meter
     with meter.time_step("load"):
-        loaded = load_tick_inputs(start.bot, lease, clock=start.clock, settings=settings)
+        loaded = load_tick_inputs(
+            start.bot, lease, clock=start.clock, settings=settings, key=ports.key
+        )
+    if loaded.moved is not None:
+        return _leave(start, lease, claim, loaded.moved), _News()
+    start = _stage_start(start, loaded)
+    settings = start.settings
     desk = Desk(
         exchange=ports.exchange,
         bot=start.bot,
@@ -249,7 +262,11 @@ def _work(start: _Start, lease: Lease, claim: Document) -> tuple[TickReport, _Ne
         lease=lease,
         opens_until=request.scheduled_at + int(settings.tick.no_new_order_after_seconds * 1000),
         counted=loaded.counted_account,
+        ledger=_staged_ledger(loaded.ledger, settings),
+        corrected=loaded.adopted,
+        open_intents=loaded.asked_about,
         blocked_by_unknown=loaded.is_blocked,
+        confirmed_orders=loaded.confirmed_orders,
     )
     source = Present(
         feed=ports.feed,
@@ -276,6 +293,32 @@ def _work(start: _Start, lease: Lease, claim: Document) -> tuple[TickReport, _Ne
         before = guard.turn.ending
         raise Unavailable(f"{error}; before: {before.detail}") if before else error from error
     return report, news
+
+
+def _leave(start: _Start, lease: Lease, claim: Document, moved: Moved) -> TickReport:
+    """The report of a tick whose bot is not here any more: it does nothing but say so."""
+    start.bot.release(lease)
+    start.bot.give_up_claim(claim)
+    detail = say("move.arriving" if moved.is_arriving else "move.gone", store=moved.store)
+    return start.reporter.report_undone(
+        Ending(status=TickStatus.HALTED, reason=Reason.BOT_MOVED, detail=detail)
+    )
+
+
+def _stage_start(start: _Start, loaded: Loaded) -> _Start:
+    """The tick in the stage that people allow, where that is lower than the settings say."""
+    if loaded.stage is None:
+        return start
+    settings = lower_stage(start.settings, loaded.stage)
+    reporter = replace(start.reporter, settings=settings)
+    return replace(start, settings=settings, reporter=reporter)
+
+
+def _staged_ledger(ledger: Ledger | None, settings: Settings) -> Ledger | None:
+    """The book with the capital of the stage that the tick is in; the state keeps the one before,
+    by which the limits are moved.
+    """
+    return None if ledger is None else restage_ledger(ledger, staged_capital_jpy(settings))
 
 
 def _save(start: _Start, work: _Work, turn: Turn) -> tuple[TickReport, _News]:
@@ -315,7 +358,11 @@ def _save_with(
     of_this_tick = work.desk.intents
     intents = [*loaded.sound_intents, *of_this_tick] if turn.is_trusted else []
     settled = filing.settle_intents(
-        intents, of_this_tick=of_this_tick, counted_until=state.candle.as_of
+        intents,
+        of_this_tick=of_this_tick,
+        counted_until=state.candle.as_of,
+        fates=work.desk.fates,
+        traces=None if state.ledger is None else state.ledger.traces,
     )
     writes = [*settled, *filing.trade_writes(report, documents), *alerts]
     if state.candle.as_of != loaded.before.candle.as_of:
@@ -337,7 +384,11 @@ def _save_with(
 
 def _report(start: _Start, work: _Work, turn: Turn) -> TickReport:
     return start.reporter.report(
-        turn, loaded=work.loaded, model=work.source.model, orders=work.desk.records
+        turn,
+        loaded=work.loaded,
+        model=work.source.model,
+        orders=work.desk.records,
+        bare_ms=work.desk.bare_ms(start.clock.now_ms()),
     )
 
 

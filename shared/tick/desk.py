@@ -8,30 +8,48 @@ same: between the last look and the request a process may stand still for hours.
 """
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
 from shared.core.clock import Clock
-from shared.core.errors import LeaseLost
+from shared.core.errors import LeaseLost, StoreBroken, Unavailable
+from shared.core.frozen import copy_with
+from shared.core.logs import log
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.tick_times import arrival_ms
 from shared.core.types import (
+    Accepted,
     Book,
     Counted,
+    Fate,
+    Fill,
     Holdings,
+    Ledger,
+    OpenIntent,
     OrderIntent,
+    OrderKind,
     OrderRecord,
+    Outcome,
     PairRules,
     PositionPlan,
+    Purpose,
+    Rejected,
+    TrackedOrder,
+    Trade,
+    Unknown,
 )
 from shared.orders import plan as planning
 from shared.orders.carry_out import record_of
+from shared.orders.correcting import Corrected
 from shared.orders.ports import Exchange, Fence
 from shared.stores.lease import Lease
 from shared.stores.ports import Document
 from shared.tick.documents import BotDocuments
+from shared.tick.live.standing import without_confirmed
 
 
 class Desk:
@@ -51,29 +69,121 @@ class Desk:
         lease: Lease,
         opens_until: int,
         counted: Counted | None = None,
+        ledger: Ledger | None = None,
+        corrected: Corrected | None = None,
+        open_intents: Sequence[OpenIntent] = (),
         blocked_by_unknown: bool = False,
+        confirmed_orders: Sequence[int] = (),
     ) -> None:
         """Work under a lease. Nothing that opens leaves after `opens_until`.
 
         `counted` is what the saved state has counted of the account, None where that is not known.
-        Nothing opens either while it is `blocked_by_unknown`: an order of a tick before may be in
-        the market, or not.
+        `ledger` is the bot's own book of a real account, `corrected` what a person's correction of
+        it brought about, `open_intents` are those of ticks before that no state knows of. Nothing
+        opens while it is `blocked_by_unknown`: an order of a tick before may be in the market, or
+        not. `confirmed_orders` are somebody else's by the owner's word, though they look like the
+        bot's.
         """
         self._exchange, self._bot, self._clock, self._settings = exchange, bot, clock, settings
         self._lease, self._opens_until, self._counted = lease, opens_until, counted
         self.fence = Fence(number=lease.fence, until=lease.expires_at, held=lease.document)
         self._began_at, self._began = clock.now_ms(), time.monotonic()
+        self._ledger, self._open = ledger, list(open_intents)
+        self._fills: tuple[Fill, ...] = () if corrected is None else corrected.fills
+        self._trades: tuple[Trade, ...] = () if corrected is None else corrected.trades
+        self._confirmed = tuple(confirmed_orders)
+        self._unfound: dict[str, OpenIntent] = {}
+        self._permission: OrderIntent | None = None
+        self._stops_at: list[int] = []
+        self.fates: dict[str, Fate] | None = None if ledger is None else {}
         self.records: list[OrderRecord] = []
         self.intents: list[Document] = []
         self.blocked_by_unknown = blocked_by_unknown
 
     def reconcile(self, now_ms: int) -> Holdings:
         """Bring the account up to `now_ms` and say what is held."""
-        return self._exchange.reconcile(now_ms, counted=self._counted, fence=self.fence)
+        return self._note(
+            self._exchange.reconcile(
+                now_ms,
+                counted=self._counted,
+                ledger=self._ledger,
+                intents=self._asked_about(),
+                fence=self.fence,
+            )
+        )
 
     def holdings(self, now_ms: int) -> Holdings:
         """What is held as far as is known."""
-        return self._exchange.holdings(now_ms)
+        return self._note(
+            self._exchange.holdings(now_ms, ledger=self._ledger, intents=self._asked_about())
+        )
+
+    @property
+    def is_attended(self) -> bool:
+        """Whether a tick stays with its entry."""
+        return self._exchange.is_attended
+
+    def has_news(self) -> bool:
+        """Whether something may have changed since the account was last read."""
+        return self._exchange.has_news()
+
+    @property
+    def has_unfound_entry(self) -> bool:
+        """Whether an entry of this tick may be in the market though no answer said so."""
+        return any(one.intent.is_opening for one in self._unfound.values())
+
+    def bare_ms(self, now_ms: int) -> int | None:
+        """The longest time from a fill of this tick at a real exchange to the stop that followed
+        it; None where nothing was opened.
+        """
+        opened = [fill.at for fill in self._fills if fill.purpose is Purpose.ENTRY]
+        waits = [
+            min((at for at in self._stops_at if at >= filled), default=now_ms) - filled
+            for filled in opened
+        ]
+        return max(waits, default=None)
+
+    def _asked_about(self) -> list[OpenIntent]:
+        return [*self._open, *self._unfound.values()]
+
+    def _note(self, holdings: Holdings) -> Holdings:
+        """Keep what a real exchange said; what was filled in this tick is told to its end.
+
+        An order that was found is the ledger's from then on: asked about once more, one that has
+        ended would be followed, and counted, a second time.
+        """
+        if holdings.ledger is None:
+            return holdings
+        self._ledger = holdings.ledger
+        self._fills, self._trades = (
+            (*self._fills, *holdings.fills),
+            (*self._trades, *holdings.trades),
+        )
+        self.fates = {**(self.fates or {}), **(holdings.fates or {})}
+        for name, fate in self.fates.items():
+            if fate is Fate.FOUND:
+                self._unfound.pop(name, None)
+        self._open = [one for one in self._open if self.fates.get(one.intent.id) is not Fate.FOUND]
+        issues = without_confirmed(holdings.issues, self._confirmed)
+        return copy_with(holdings, fills=self._fills, trades=self._trades, issues=issues)
+
+    def _follow(self, intent: OrderIntent, outcome: Outcome, *, at: int) -> None:
+        """An order that a real exchange has is followed by its number, one that it may have by its
+        form.
+        """
+        if self._ledger is None:
+            return
+        if isinstance(outcome, Accepted):
+            followed = TrackedOrder(order=outcome.order)
+            if intent.purpose is Purpose.STOP:
+                self._stops_at.append(outcome.order.placed_at)
+            self._ledger = copy_with(self._ledger, tracked=(*self._ledger.tracked, followed))
+        elif isinstance(outcome, Unknown):
+            self._unfound[intent.id] = OpenIntent(
+                intent=intent, at=at, until=self.fence.until, before=self._ledger.traces
+            )
+        if intent.is_opening and not isinstance(outcome, Rejected):
+            self._permission = intent
 
     def send(
         self,
@@ -111,28 +221,82 @@ class Desk:
             if plan is not None and intent.is_opening
             else None
         )
-        said = {
-            "intent": msgspec.to_builtins(intent),
-            "plan": msgspec.to_builtins(kept) if kept is not None else None,
-        }
-        written = self._bot.write_intent(
-            intent.id, {**said, "at": self._time_of_a_request()}, lease=self._lease
-        )
-        self.intents.append(written)
+        at = self._time_of_a_request()
+        written = self._write_down(intent, kept, at=at)
         now = self._time_of_a_request()
         refused = self._refuse_opening(intent)
         if refused is not None:
             record = self._add_record(_denied_record(intent, refused))
-            self.intents[-1] = self._bot.record_outcome(
-                written, {"outcome": "not_sent", "reason": refused}
-            )
+            self._write_outcome(written, {"outcome": "not_sent", "reason": refused})
             return record
         outcome = self._exchange.submit(
             intent, book=book, rules=rules, now_ms=now, fence=self.fence
         )
         record = self._add_record(record_of(step, outcome))
-        self.intents[-1] = self._bot.record_outcome(written, msgspec.to_builtins(record))
+        self._follow(intent, outcome, at=at)
+        self._write_outcome(written, msgspec.to_builtins(record))
         return record
+
+    def _write_down(
+        self, intent: OrderIntent, plan: PositionPlan | None, *, at: int
+    ) -> Document | None:
+        """Write the intent down; None where no store could be written, and the intent of an entry
+        permits this order that protects it.
+
+        What cannot be written is else not sent.
+        """
+        said: dict[str, Any] = {
+            "intent": msgspec.to_builtins(intent),
+            "plan": msgspec.to_builtins(plan) if plan is not None else None,
+            "at": at,
+        }
+        if self._ledger is not None:
+            said |= {"until": self.fence.until, "before": msgspec.to_builtins(self._ledger.traces)}
+        try:
+            written = self._bot.write_intent(intent.id, said, lease=self._lease)
+        except (Unavailable, StoreBroken) as error:
+            if not self._is_permitted(intent):
+                raise
+            log(
+                "desk.unwritten",
+                severity="ERROR",
+                intent=intent.id,
+                purpose=str(intent.purpose),
+                error=type(error).__name__,
+            )
+            return None
+        self.intents.append(written)
+        return written
+
+    def _write_outcome(self, written: Document | None, outcome: Mapping[str, Any]) -> None:
+        """Record what the exchange answered.
+
+        Where that cannot be written after an order that a real exchange has, the tick goes on: the
+        order is protected, and the next tick finds it by its form.
+        """
+        if written is None:
+            return
+        try:
+            self.intents[-1] = self._bot.record_outcome(written, outcome)
+        except (Unavailable, StoreBroken) as error:
+            if self._ledger is None:
+                raise
+            log("desk.unrecorded", severity="ERROR", error=type(error).__name__)
+
+    def _is_permitted(self, intent: OrderIntent) -> bool:
+        """Whether it only protects or ends what the entry of this tick opened: its stop at the
+        entry's own price, its target, or a close, of no more than its size.
+        """
+        entry = self._permission
+        if self._ledger is None or entry is None or intent.is_opening:
+            return False
+        if intent.side is not entry.side or intent.lots > entry.lots:
+            return False
+        return intent.kind is OrderKind.MARKET or (
+            intent.trigger_price == entry.stop_price
+            if intent.kind is OrderKind.STOP
+            else intent.price == entry.target_price
+        )
 
     def _add_record(self, record: OrderRecord) -> OrderRecord:
         self.records.append(record)

@@ -10,6 +10,7 @@ one atomic save.
     paper/{bot}           the paper account
     trades/{bot}~{n}      closed trades
     audit/{time}~{n}      who did what
+    live/{bot}            a live start, and what belongs to it: see `shared.tick.live.records`
 
 Lease and state share a document (`shared.stores.lease`), so that saving the state *is* the fencing
 check: whoever lost the lease meanwhile finds another version and gets `LeaseLost`.
@@ -231,6 +232,26 @@ class BotDocuments:
         self._write_control(path, halt=None, lifted=lifted, what=what, asked=lifted)
         return lifted
 
+    def change_control(
+        self, changes: Mapping[str, Any], *, act: Act, what: str, record: Mapping[str, Any]
+    ) -> None:
+        """Change fields of this bot's control document, with the act's record and alert, all or
+        nothing. The others stay, those of other versions too; a damaged document is written anew.
+
+        `record` is as `act_writes` wants it. Raises `Conflict` where another wrote meanwhile.
+        """
+        path = orders.path_of(self.bot)
+        stored, standing = self._read_control(path)
+        kept: Mapping[str, Any] = {}
+        if standing is None:
+            held = repr(None if stored is None else stored.data)[:10_000]
+            record = {**record, "damaged": {path: held}}
+        elif stored is not None and "schema" in stored.data:
+            kept = stored.data
+        data = {"schema": orders.SCHEMA, "halt": None, "lifted": None, **kept, **changes}
+        write = _over(path, stored, data, exists=standing is None)
+        self.documents.commit([write, *act_writes(act, what, record=record, bot=self.bot)])
+
     def _read_lifted(self, path: str) -> Lifted | None:
         try:
             stored = self.documents.get(path)
@@ -280,9 +301,11 @@ class BotDocuments:
                 more = (
                     stored.data
                     if stored is not None and standing is not None and "schema" in stored.data
-                    else {}
+                    else _cap_to_keep(stored)
                 )
-                writes.append(_over(place, stored, {**more, **changes}, exists=standing is None))
+                ended = {"flatten": None} if halt is None and "flatten" in more else {}
+                told = {**more, **changes, **ended}
+                writes.append(_over(place, stored, told, exists=standing is None))
             elif stored is not None or standing is None:
                 writes.append(Write(kind="delete", path=place))
         act: Act = "resume" if halt is None else "halt"
@@ -504,6 +527,14 @@ class PaperDocument:
 
 def _plain(value: Halt | Lifted | None) -> dict[str, Any] | None:
     return None if value is None else asdict(value)
+
+
+def _cap_to_keep(stored: Document | None) -> dict[str, Any]:
+    """What of a damaged control document must not be lost where it is written anew: a lower
+    stage.
+    """
+    cap = None if stored is None else orders.salvage_cap(stored.data)
+    return {} if cap is None else {"stage_at_most": asdict(cap)}
 
 
 def _over(path: str, stored: Document | None, data: Mapping[str, Any], *, exists: bool) -> Write:

@@ -14,7 +14,7 @@ from shared.core.calendar import jst_day
 from shared.core.errors import BadData
 from shared.core.logs import log
 from shared.core.settings import Settings
-from shared.core.types import Alert, TickReport
+from shared.core.types import Alert, Fate, TickReport, Traces
 from shared.stores.ports import Document, DocumentStore, Write
 
 MOST_AT_ONCE = 200
@@ -51,23 +51,47 @@ def alert_write(alert: Alert, settings: Settings) -> Write:
 
 
 def settle_intents(
-    intents: Sequence[Document], *, of_this_tick: Sequence[Document], counted_until: int
+    intents: Sequence[Document],
+    *,
+    of_this_tick: Sequence[Document],
+    counted_until: int,
+    fates: Mapping[str, Fate] | None = None,
+    traces: Traces | None = None,
 ) -> list[Write]:
     """Close the intents whose outcome is known now and that the state has counted.
 
     One of this tick whose outcome is not known stays open, and blocks entries; and so does an entry
     on a candle that the state has not reached (`counted_until`): the tick that sent it died, and
     its attempt would be forgotten. What an earlier tick left unknown was settled by this tick's
-    reconcile; on paper that is definitive.
+    reconcile: on paper that is definitive, a real exchange says by `fates` what is known of each.
+    One of which nothing is known keeps the first reading (`traces`) after its time.
     """
     writes = []
     for intent in intents:
         outcome = (intent.data.get("outcome") or {}).get("outcome", "unknown")
         uncounted = (intent.data.get("plan") or {}).get("as_of", 0) > counted_until
-        if uncounted or (outcome == "unknown" and intent in of_this_tick):
+        if uncounted:
+            continue
+        if outcome == "unknown" and fates is not None:
+            if fates.get(_name_of(intent), Fate.OPEN) is Fate.OPEN:
+                writes += _first_look(intent, traces)
+                continue
+        elif outcome == "unknown" and intent in of_this_tick:
             continue
         writes.append(Write(kind="put", path=intent.path, data={**intent.data, "open_for": None}))
     return writes
+
+
+def _name_of(intent: Document) -> str:
+    return str(intent.data["intent"]["id"])
+
+
+def _first_look(intent: Document, traces: Traces | None) -> list[Write]:
+    """The document with the first reading that came after the order could last arrive."""
+    if traces is None or intent.data.get("looked") or traces.read_at <= intent.data.get("until", 0):
+        return []
+    looked = {**intent.data, "looked": msgspec.to_builtins(traces)}
+    return [Write(kind="put", path=intent.path, data=looked)]
 
 
 def trade_writes(told: TickReport, documents: DocumentStore) -> list[Write]:

@@ -7,18 +7,26 @@ from typing import Any
 import msgspec
 
 from shared.core.errors import BadData
-from shared.core.types import OrderIntent, PositionPlan
+from shared.core.types import OpenIntent, OrderIntent, PositionPlan, Traces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What an intent's document says: when it was written, the plan of an entry, the outcome
-    (`unknown`: nobody knows).
+    """What an intent's document says: the order, when it was written, the plan of an entry, the
+    outcome (`unknown`: nobody knows).
+
+    Of an order at a real exchange also until when it can arrive, its number there, what was read
+    before it was sent, and the first reading after its time that did not show it.
     """
 
+    intent: OrderIntent
     at: int
     plan: PositionPlan | None
     outcome: str
+    until: int = 0
+    order_id: int | None = None
+    before: Traces | None = None
+    looked: Traces | None = None
 
     @property
     def is_unsettled(self) -> bool:
@@ -31,6 +39,20 @@ class Written:
         """
         return self.outcome == "unknown"
 
+    @property
+    def open_intent(self) -> OpenIntent | None:
+        """What an exchange is asked about; None where nothing was sent."""
+        if self.outcome not in {"unknown", "accepted"}:
+            return None
+        return OpenIntent(
+            intent=self.intent,
+            at=self.at,
+            until=max(self.at, self.until),
+            order_id=self.order_id,
+            before=self.before,
+            looked=self.looked,
+        )
+
 
 def decode_intent(data: object, path: str) -> Written:
     """One stored intent. Raises `BadData`, naming the document and what is wrong in it."""
@@ -41,15 +63,29 @@ def decode_intent(data: object, path: str) -> Written:
         raise BadData(f"{path} is damaged: it has no {missing[0]}")
     try:
         at = msgspec.convert(data["at"], int)
-        msgspec.convert(data["intent"], OrderIntent)
+        intent = msgspec.convert(data["intent"], OrderIntent)
         plan = msgspec.convert(data.get("plan"), PositionPlan | None)
         outcome = msgspec.convert(data.get("outcome"), dict[str, Any] | None)
         told = msgspec.convert(
             "unknown" if outcome is None else outcome.get("outcome", "unknown"), str
         )
+        order_id = msgspec.convert((outcome or {}).get("order_id"), int | None)
+        until = msgspec.convert(data.get("until", 0), int)
+        before, looked = (
+            msgspec.convert(data.get(name), Traces | None) for name in ("before", "looked")
+        )
     except msgspec.ValidationError as error:
         raise BadData(f"{path} is damaged: {error}") from error
-    return Written(at=at, plan=plan, outcome=told)
+    return Written(
+        intent=intent,
+        at=at,
+        plan=plan,
+        outcome=told,
+        until=until,
+        order_id=order_id,
+        before=before,
+        looked=looked,
+    )
 
 
 def decode_intents(

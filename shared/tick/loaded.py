@@ -7,14 +7,19 @@ from dataclasses import dataclass
 
 from shared.core.clock import BoundedClock
 from shared.core.errors import BadData
+from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.tick_times import latest_believed
-from shared.core.types import Counted, Issue, TickStatus
+from shared.core.types import Adoption, Counted, Issue, Ledger, OpenIntent, TickStatus
+from shared.orders.correcting import Corrected, correct_ledger
 from shared.stores.lease import Lease
 from shared.stores.ports import Document
+from shared.tick.control import Moved
 from shared.tick.documents import BotDocuments
 from shared.tick.intents import Written, decode_intents, unsaved_plans
+from shared.tick.live.documents import LiveDocuments
+from shared.tick.live.standing import LiveStanding
 from shared.turn.state import State
 from shared.turn.turn import Ending, Occasion, Turn
 
@@ -31,22 +36,40 @@ class Loaded:
         damaged_state: Why the state cannot be read whole; None where it can.
         strange: Times in it that were not believed.
         halted: Whether a person has halted the bot.
+        flattens: Whether a person has ordered that all it holds is closed.
+        moved: Where the bot has gone to or comes from; None: it is here.
+        adopted: What the book became by a person's correction of it; None: nothing was corrected.
         lifts: The drawdown halt that a person took back, by the instant at which it began.
         damage: What lies damaged and forbids entries until a person mends it.
         open_intents: The documents of intents that no saved state knows of.
         intents: What those of them say that can be read, by path.
         has_waiting_alerts: Whether an alert of before was not told yet.
+        standing: What people have said of this bot with real money; None on paper.
+        closed: Why it enters nothing with real money, whatever it decides.
+        stage: The stage that the tick is in, where people allow less than the settings say.
     """
 
     before: State
     damaged_state: str | None = None
     strange: tuple[Issue, ...] = ()
     halted: bool = False
+    flattens: bool = False
+    moved: Moved | None = None
+    adopted: Corrected | None = None
     lifts: int = 0
     damage: tuple[Issue, ...] = ()
     open_intents: Sequence[Document] = ()
     intents: Mapping[str, Written]
     has_waiting_alerts: bool = False
+    standing: LiveStanding | None = None
+    closed: tuple[Issue, ...] = ()
+    stage: str | None = None
+
+    @property
+    def confirmed_orders(self) -> tuple[int, ...]:
+        """Orders of the bot's own form that are somebody else's, by the owner's word."""
+        record = None if self.standing is None else self.standing.record
+        return () if record is None else record.confirmed_orders
 
     @property
     def counted_account(self) -> Counted | None:
@@ -54,9 +77,20 @@ class Loaded:
         return self.before.counted_account if self.damaged_state is None else None
 
     @property
+    def ledger(self) -> Ledger | None:
+        """The bot's own book of a real account, as it is corrected."""
+        return self.before.ledger if self.adopted is None else self.adopted.ledger
+
+    @property
     def is_blocked(self) -> bool:
         """Whether nobody knows what came of an order of a tick before."""
         return any(intent.is_unsettled for intent in self.intents.values())
+
+    @property
+    def asked_about(self) -> tuple[OpenIntent, ...]:
+        """The orders of ticks before that an exchange is asked about, the oldest first."""
+        sent = (intent.open_intent for intent in self.intents.values())
+        return tuple(sorted((one for one in sent if one is not None), key=lambda one: one.at))
 
     @property
     def sound_intents(self) -> Sequence[Document]:
@@ -70,6 +104,7 @@ class Loaded:
             scheduled_at=scheduled_at,
             lifts=self.lifts,
             halted=self.halted,
+            flattens=self.flattens,
             damage=self.damage,
             unsaved=tuple(unsaved_plans(self.intents.values())),
             readable=self.damaged_state is None,
@@ -85,9 +120,11 @@ class Loaded:
 
 
 def load_tick_inputs(
-    bot: BotDocuments, lease: Lease, *, clock: BoundedClock, settings: Settings
+    bot: BotDocuments, lease: Lease, *, clock: BoundedClock, settings: Settings, key: str = ""
 ) -> Loaded:
-    """Read everything that a tick needs of the store. Damage is told, not raised."""
+    """Read everything that a tick needs of the store. Damage is told, not raised. `key` is the
+    fingerprint of the key that a real account is asked with.
+    """
     ordered, open_intents = bot.control(), bot.open_intents()
     intents, damaged_intents = decode_intents((intent.path, intent.data) for intent in open_intents)
     damaged_state: str | None = None
@@ -97,11 +134,26 @@ def load_tick_inputs(
         before, strange = _believe_state(State.decode_state(stored, settings), clock, settings)
     except BadData as error:
         before, damaged_state = State.salvage_state(stored, settings), str(error)
+    standing: LiveStanding | None = None
+    closed: tuple[Issue, ...] = ()
+    stage: str = settings.stage
+    if settings.mode == "live":
+        live = LiveDocuments(bot.documents, bot.bot)
+        standing = live.standing(settings, key=key, cap=ordered.stage_at_most)
+        closed = standing.issues(settings, key=key, ledger=before.ledger)
+        stage = standing.stage(settings)
+    adopted = _correct(before, ordered.adoption, settings)
     return Loaded(
-        before=before,
+        before=copy_with(before, stage=stage),
+        standing=standing,
+        closed=closed,
+        stage=stage if stage != settings.stage else None,
         damaged_state=damaged_state,
         strange=strange,
-        halted=bool(ordered.halts),
+        halted=bool(ordered.halts) or ordered.flatten is not None,
+        flattens=ordered.flatten is not None,
+        moved=ordered.moved,
+        adopted=adopted,
         lifts=ordered.lifts_drawdown,
         damage=(
             *(_damage(Reason.CONTROL_DAMAGED, found) for found in ordered.damaged.values()),
@@ -111,6 +163,13 @@ def load_tick_inputs(
         intents=intents,
         has_waiting_alerts=bot.has_waiting_alerts(),
     )
+
+
+def _correct(before: State, asked: Adoption | None, settings: Settings) -> Corrected | None:
+    """The book as a person ordered it to be corrected, where it has not been yet."""
+    if before.ledger is None or asked is None:
+        return None
+    return correct_ledger(before.ledger, asked, kind=settings.account)
 
 
 def _believe_state(

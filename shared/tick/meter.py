@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from shared.market.ports import MarketFeed
+from shared.orders.ports import Exchange
 from shared.stores.ports import DocumentStore
 
 
@@ -12,12 +13,17 @@ class Meter:
     """Runs from the tick's beginning; `timings` are milliseconds by step."""
 
     def __init__(
-        self, documents: DocumentStore, feed: MarketFeed, *, began: float | None = None
+        self,
+        documents: DocumentStore,
+        feed: MarketFeed,
+        *,
+        exchange: Exchange | None = None,
+        began: float | None = None,
     ) -> None:
         """Begin to count; the tick was received when `time.monotonic` was `began` (None: now)."""
         self.began = time.monotonic() if began is None else began
         self.timings: dict[str, float] = {}
-        self._documents, self._feed = documents, feed
+        self._documents, self._feed, self._exchange = documents, feed, exchange
         self._before = self._counts()
 
     @contextmanager
@@ -29,12 +35,13 @@ class Meter:
         finally:
             self.timings[step] = _since(began)
 
-    def all_timings(self, *, gap_ms: int | None) -> Mapping[str, float]:
-        """Those of the steps, the gap in which a part of a position may have had no stop, and the
-        whole so far.
+    def all_timings(self, *, gap_ms: int | None, bare_ms: int | None = None) -> Mapping[str, float]:
+        """Those of the steps, the gap in which a part of a position may have had no stop, the
+        longest time from a fill to its stop, and the whole so far.
         """
-        gap = {} if gap_ms is None else {"gap": float(gap_ms)}
-        return {**self.timings, **gap, "total": _since(self.began)}
+        told = {"gap": gap_ms, "bare": bare_ms}
+        more = {name: float(value) for name, value in told.items() if value is not None}
+        return {**self.timings, **more, "total": _since(self.began)}
 
     def counts(self) -> dict[str, int]:
         """What was read, written and asked for since the beginning."""
@@ -51,6 +58,7 @@ class Meter:
             "reads": documents.reads,
             "writes": documents.writes,
             "requests": self._feed.requests,
+            **({} if self._exchange is None else {"private_requests": self._exchange.requests}),
         }
 
 

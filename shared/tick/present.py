@@ -81,7 +81,13 @@ class Present:
         market = self._feed.fetch(self._clock.own_ms(), deadline=deadline, may_enter=may_enter())
         self._clock.compare(market.clock_skew_ms)
         return replace(
-            market, issues=(*self._loaded.damage, *self._capital(holdings), *market.issues)
+            market,
+            issues=(
+                *self._loaded.damage,
+                *self._loaded.closed,
+                *self._capital(holdings),
+                *market.issues,
+            ),
         )
 
     def _capital(self, holdings: Holdings) -> Iterator[Issue]:

@@ -30,10 +30,16 @@ class Reporter:
     strange: tuple[Issue, ...]
 
     def report(
-        self, turn: Turn, *, loaded: Loaded, model: str | None, orders: Sequence[OrderRecord]
+        self,
+        turn: Turn,
+        *,
+        loaded: Loaded,
+        model: str | None,
+        orders: Sequence[OrderRecord],
+        bare_ms: int | None = None,
     ) -> TickReport:
         """The report of a turn as it is known now; `model` is the one that it asked, `orders` what
-        it sent.
+        it sent, `bare_ms` the longest time from a fill to its stop.
         """
         issues = (*self._time_issues(turn, loaded), *turn.issues)
         return build_report(
@@ -48,7 +54,7 @@ class Reporter:
             orders=orders,
             issues=(*issues, *self._overruled_issues(issues, model=model or loaded.before.model)),
             detail=_detail(turn.ending),
-            timings_ms=self.meter.all_timings(gap_ms=turn.gap_ms),
+            timings_ms=self.meter.all_timings(gap_ms=turn.gap_ms, bare_ms=bare_ms),
             counts=self.meter.counts(),
         )
 

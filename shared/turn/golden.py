@@ -184,6 +184,7 @@ def _decision_text(
             available_jpy=_CAPITAL_JPY,
             equity_peak_jpy=_CAPITAL_JPY,
             day_start_equity_jpy=_CAPITAL_JPY,
+            is_staged=True,  # whatever stage answers, of the whole of it
         ),
         now_ms=at,
         settings=settings,

@@ -34,6 +34,22 @@ class Hands(Sender, Protocol):
         """What is held as far as is known."""
         ...
 
+    @property
+    def is_attended(self) -> bool:
+        """Whether a tick stays with its entry until it has ended: at a real exchange, where fills
+        come at any moment and bring no stop.
+        """
+        ...
+
+    def has_news(self) -> bool:
+        """Whether something may have changed since the account was last read."""
+        ...
+
+    @property
+    def has_unfound_entry(self) -> bool:
+        """Whether an entry of this tick may be in the market though no answer said so."""
+        ...
+
 
 class Source(Protocol):
     """Where the market, the model and its signal come from, and what speaks against a decision."""

@@ -1,6 +1,6 @@
 """The steps of a tick in their order, for the tick and for the replay. Pure.
 
-    reconcile -> protect -> fetch -> signal -> decide -> order -> cover
+    reconcile -> protect -> fetch -> signal -> decide -> order -> attend -> cover
 
 What it means that a step fails is an argument: a tick goes on without entries, a replay has a bug
 and raises.
@@ -71,11 +71,23 @@ def run(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     if holdings is None:
         return turn
     if refusal is None and turn.is_trusted:
+        turn = _protect_blindly(guard("fetch", turn, steps.fetch(turn, holdings)), steps, guard)
+        turn = _decide(turn, steps, guard)
+        return _end(_order(_flatten(turn, steps, guard), steps, guard))
+    if steps.is_bare(holdings) or turn.is_flattening:
         turn = guard("fetch", turn, steps.fetch(turn, holdings))
-        return _end(_order(_decide(turn, steps, guard), steps, guard))
-    if steps.is_bare(holdings):
-        turn = guard("fetch", turn, steps.fetch(turn, holdings))
-    return turn
+        turn = _protect_blindly(turn, steps, guard)
+    return _order(_flatten(turn, steps, guard), steps, guard)
+
+
+def _protect_blindly(turn: Turn, steps: Steps, guard: Guard) -> Turn:
+    """Where the market could not be read at all, what is bare at a real exchange is protected as
+    well as can be.
+    """
+    held = turn.holdings
+    if held is None or held.ledger is None or "fetch" not in turn.failed or not steps.is_bare(held):
+        return turn
+    return guard("protect", turn, steps.protect(turn, part="z", is_blind=True))
 
 
 def _decide(turn: Turn, steps: Steps, guard: Guard) -> Turn:
@@ -92,11 +104,20 @@ def _decide(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     return guard("decide", turn, steps.decide(turn, holdings, turn.market or market))
 
 
+def _flatten(turn: Turn, steps: Steps, guard: Guard) -> Turn:
+    """What a person ordered to be closed is closed whatever was decided, or could not be: late,
+    without a market, and without a signal.
+    """
+    return guard("decide", turn, steps.close_all(turn)) if turn.is_flattening else turn
+
+
 def _order(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     decision, holdings, market = turn.decision, turn.holdings, turn.market
-    if decision is None or holdings is None or market is None:
+    if decision is None or holdings is None or (market is None and not turn.is_flattening):
         return turn
     turn = guard("order", turn, steps.order(turn, decision, holdings, market))
+    if turn.ordered and steps.hands.is_attended:
+        turn = guard("attend", turn, steps.attend(turn, market))
     return guard("cover", turn, steps.cover(turn, market)) if turn.ordered else turn
 
 

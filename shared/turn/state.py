@@ -4,7 +4,7 @@ No growing lists.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ from shared.core.types import (
     Goal,
     Holdings,
     Issue,
+    Ledger,
     PositionPlan,
     Purpose,
     Signal,
@@ -39,8 +40,14 @@ SCHEMA = 1
 """Of the stored state. A state without one is of a version before there were schemas; its fields
 have the same meaning."""
 
+NEEDED = (
+    *("mode", "stage", "limits", "plan", "goal", "signal", "candle", "halted_at"),
+    *("last_fill_sequence", "last_tick", "last_scheduled_at", "last_finished_at"),
+    *("late_in_a_row", "model", "profile", "settings_hash", "holds", "doubts"),
+)
+"""What every state with a schema holds; what came later may be missing."""
 NEEDED_OLDER = ("mode", "stage", "limits", "candle", "halted_at", "last_fill_sequence")
-LIVE_ON = ("limits", "candle")
+LIVE_ON = ("limits", "candle", "ledger")
 
 T = TypeVar("T")
 
@@ -66,7 +73,7 @@ class State:
     `halted_at` is the drawdown halt that only a person lifts, `goal` what the target policy wants.
 
     `doubts` are what the watch found against the model on the newest candle: every tick on that
-    candle must know them.
+    candle must know them. `ledger` is the bot's own book of a real account.
 
     >>> from shared.core.settings import load_settings
     >>> settings = load_settings({})
@@ -95,6 +102,7 @@ class State:
     settings_hash: str = ""
     holds: bool = False
     doubts: tuple[Issue, ...] = ()
+    ledger: Ledger | None = None
 
     @classmethod
     def decode_state(cls, data: object, settings: Settings) -> "State":
@@ -116,7 +124,7 @@ class State:
                 f"{whose} has schema {schema}, of a newer version; this version reads up to"
                 f" {SCHEMA}"
             )
-        needed = tuple(field.name for field in fields(cls)) if schema else NEEDED_OLDER
+        needed = NEEDED if schema else NEEDED_OLDER
         missing = [name for name in needed if name not in data]
         if missing:
             raise BadData(f"{whose} is damaged: it has no {missing[0]}")
@@ -129,7 +137,24 @@ class State:
                 f"{whose} holds a {state.mode} position; BOT_MODE is {settings.mode}: "
                 "close it in its own mode first, or use another BOT_ID",
             )
+        if state.mode != settings.mode:
+            state = state.in_another_mode()
         return copy_with(state, mode=settings.mode, stage=settings.stage)
+
+    def in_another_mode(self) -> "State":
+        """What is remembered where paper becomes live, or live paper: of another account neither
+        limits nor counts nor halt.
+        """
+        return copy_with(
+            self,
+            limits=None,
+            plan=None,
+            goal=None,
+            halted_at=0,
+            last_fill_sequence=0,
+            ledger=None,
+            candle=copy_with(self.candle, closed=True),
+        )
 
     @classmethod
     def salvage_state(cls, data: object, settings: Settings) -> "State":
@@ -145,7 +170,9 @@ class State:
             _readable(data.get("plan"), PositionPlan),
             _readable(_with_signal(data).get("signal"), Signal),
         )
-        return copy_with(first, plan=plan, signal=signal)
+        return copy_with(
+            first, plan=plan, signal=signal, ledger=_readable(data.get("ledger"), Ledger)
+        )
 
     def believe_times(
         self, now_ms: int, *, latest_ms: int, settings: Settings
@@ -285,6 +312,12 @@ class State:
         `lifts`, no other.
         """
         limits = self.limits or Limits.first(equity_jpy=holdings.equity_jpy, now_ms=now_ms)
+        if self.ledger is not None and holdings.ledger is not None:
+            limits = limits.restage(
+                before_jpy=self.ledger.capital_jpy,
+                after_jpy=holdings.ledger.capital_jpy,
+                equity_jpy=holdings.equity_jpy,
+            )
         if (
             holdings.untouched
         ):  # its equity is the capital, whatever that was set to before: nothing was lost
@@ -303,6 +336,8 @@ class State:
             )  # what names a halt names no other
         same = (limits, halted_at) == (self.limits, self.halted_at)
         booked = self if same else copy_with(self, limits=limits, halted_at=halted_at)
+        if holdings.ledger is not None:
+            booked = copy_with(booked, ledger=holdings.ledger)
         return booked.after_holdings(holdings).under_policy(holdings, settings)
 
     def account(self, holdings: Holdings, *, halted: bool, capital_jpy: int) -> Account:
@@ -311,7 +346,8 @@ class State:
             raise AssertionError("the limits are there once an account was booked")
         return Account(
             equity_jpy=holdings.equity_jpy,
-            capital_jpy=Decimal(capital_jpy),
+            capital_jpy=(Decimal(capital_jpy) if self.ledger is None else self.ledger.capital_jpy),
+            is_staged=self.ledger is not None,
             available_jpy=holdings.available_jpy,
             equity_peak_jpy=self.limits.equity_peak_jpy,
             day_start_equity_jpy=self.limits.day_start_equity_jpy,
@@ -343,6 +379,8 @@ class State:
         Fields of the stored state `over` that this version does not know stay as they are.
         """
         data: dict[str, Any] = {"schema": SCHEMA, **msgspec.to_builtins(self)}
+        if self.ledger is None:
+            del data["ledger"]
         return _with_unknown(data, over) if isinstance(over, Mapping) else data
 
 
@@ -416,8 +454,8 @@ def _readable(data: object, kind: type[T]) -> T | None:
 def _with_unknown(told: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
     """What is told, with the unknown fields of what was stored.
 
-    A part (a plan, a signal) keeps its own as long as it is the same part; limits and progress live
-    on from tick to tick.
+    A part (a plan, a signal) keeps its own as long as it is the same part; limits, progress and the
+    book live on from tick to tick.
     """
     whole = {**{name: value for name, value in stored.items() if name not in told}, **told}
     for name, part in told.items():

@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from shared.core.calendar import MINUTE_MS
+from shared.core.errors import BotError, LeaseLost, Unavailable
 from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
     Action,
+    Book,
     Decision,
     Holdings,
     Market,
+    Order,
+    PairRules,
     PositionPlan,
     TickStatus,
     Timeframe,
@@ -28,11 +32,20 @@ from shared.market.path import OFFSETS_MS
 from shared.market.quality import believe_book
 from shared.orders import plan as planning
 from shared.orders.carry_out import carry_out
+from shared.orders.own_book import value_holdings
 from shared.risk import policy_of
 from shared.turn import pipeline
 from shared.turn.ports import Hands, Source, TurnClock
 from shared.turn.state import State
 from shared.turn.turn import Ending, Turn, newest
+
+POLL_MS = 2_000
+"""How long an attended entry is left alone between two looks."""
+LOOKS_A_READING = 5
+"""Every so many looks the whole account is read, also where what rests looks as before: a stop that
+has fired need not be listed."""
+CANCEL_AHEAD_MS = 10_000
+"""So long before an entry's time is over it is cancelled: until then it may still be filled."""
 
 Found: TypeAlias = Generator[Turn, None, Turn]
 """A step at work: it yields what is known so far, and returns the last of it."""
@@ -110,10 +123,15 @@ class Steps:
             )  # what is held is known, though it cannot be booked
             raise
         turn = copy_with(turn, holdings=holdings, state=state)
+        news = tuple(issue for issue in holdings.issues if issue not in turn.issues)
+        if news:
+            turn = copy_with(turn, issues=(*turn.issues, *news))
         yield turn
         return turn
 
-    def protect(self, turn: Turn, market: Market | None = None, *, part: str) -> Found:
+    def protect(
+        self, turn: Turn, market: Market | None = None, *, part: str, is_blind: bool = False
+    ) -> Found:
         """What is held gets its stop, orphans go.
 
         Needs neither the path nor candles nor model; `part` begins the ids.
@@ -134,6 +152,26 @@ class Steps:
             settings=self.settings,
             book=book,
             rules=rules,
+            turn=turn.occasion.name,
+            is_blind=is_blind,
+        )
+        if not steps:
+            return turn
+        before = len(self.hands.records)
+        carry_out(steps, self.hands, book=book, rules=rules)
+        turn = yield from self.book(turn, self.hands.holdings(self.clock.now_ms()))
+        refused = planning.refused_stops(self.hands.records[before:])
+        if not refused or turn.holdings is None:
+            return turn
+        steps = planning.after_refused_stops(
+            turn.holdings,
+            refused,
+            tick=turn.occasion.name + part + "u",
+            now_ms=self.clock.now_ms(),
+            settings=self.settings,
+            book=book,
+            rules=rules,
+            is_blind=is_blind,
         )
         if not steps:
             return turn
@@ -161,7 +199,7 @@ class Steps:
     def settle(self, turn: Turn, holdings: Holdings) -> Found:
         """A tick that may order something knows the path up to its own minute."""
         now = self.clock.now_ms()
-        if not self.is_due(turn.state, holdings, now):
+        if not (turn.is_flattening or self.is_due(turn.state, holdings, now)):
             return turn
         minute = now - now % MINUTE_MS
         self.clock.sleep_until(minute + int(self.settings.tick.settle_seconds * 1000))
@@ -196,12 +234,21 @@ class Steps:
         With a book it is known whether the trigger of such a stop is passed. A book that lies far
         from everything else is none.
         """
+        if holdings.issues:
+            market = copy_with(market, issues=(*market.issues, *holdings.issues))
         turn = turn.see_market(market)
         yield turn
         market = believe_book(market, mark=holdings.mark_price, settings=self.settings)
         if market is not turn.market:
             turn = turn.see_market(market)
             yield turn
+        if market.book is not None:
+            valued = value_holdings(
+                holdings, market.book.mid, self.clock.now_ms(), kind=self.settings.account
+            )
+            if valued is not holdings:
+                holdings = valued
+                turn = yield from self.book(turn, holdings)
         if self.is_bare(holdings):
             turn = yield from self.protect(turn, market, part="q")
         return turn
@@ -255,19 +302,43 @@ class Steps:
         yield turn
         return turn
 
+    def close_all(self, turn: Turn) -> Found:
+        """All that is held ends: a person ordered it, and it takes the place of what was decided.
+
+        It needs no market and no signal, and is decided again as long as something is held.
+        """
+        held = () if turn.holdings is None else turn.holdings.positions
+        as_of = turn.state.candle.as_of if turn.market is None else newest(turn.market)
+        decision = Decision(
+            action=Action.EXIT,
+            as_of=as_of,
+            reason=Reason.EXIT_FLATTEN,
+            side=held[0].side if len(held) == 1 else None,
+            lots=sum(position.lots for position in held),
+        )
+        turn = copy_with(turn, decision=decision).end_with(
+            Ending(status=TickStatus.HALTED, reason=Reason.HALTED_BY_PERSON)
+        )
+        yield turn
+        return turn
+
     # orders
 
-    def order(self, turn: Turn, decision: Decision, holdings: Holdings, market: Market) -> Found:
+    def order(
+        self, turn: Turn, decision: Decision, holdings: Holdings, market: Market | None
+    ) -> Found:
         """Plan what the decision asks for and send it; an entry lives `no_new_order_after_seconds`
-        from the schedule time.
+        from the schedule time. Only what a person ordered to be closed is known without a market.
         """
         now = self.clock.now_ms()
-        steps = self._plan_orders(turn, decision, holdings, market, now_ms=now)
+        book = None if market is None else market.book
+        rules = None if market is None else market.rules
+        steps = self._plan_orders(turn, decision, holdings, book=book, rules=rules, now_ms=now)
         plan = _plan_of(decision)
         if steps:
             turn = copy_with(turn, ordered=True)
             yield turn
-        opened = carry_out(steps, self.hands, book=market.book, rules=market.rules, plan=plan)
+        opened = carry_out(steps, self.hands, book=book, rules=rules, plan=plan)
         if decision.action is Action.REDUCE and steps:
             turn = copy_with(turn, gap_ms=self.clock.now_ms() - now)
             yield turn
@@ -280,14 +351,21 @@ class Steps:
         return turn
 
     def _plan_orders(
-        self, turn: Turn, decision: Decision, holdings: Holdings, market: Market, *, now_ms: int
+        self,
+        turn: Turn,
+        decision: Decision,
+        holdings: Holdings,
+        *,
+        book: Book | None,
+        rules: PairRules | None,
+        now_ms: int,
     ) -> tuple[planning.Step, ...]:
         if decision.action in {Action.ENTER, Action.REDUCE, Action.EXIT}:
             return planning.orders(
                 decision,
                 holdings,
-                book=market.book,
-                rules=market.rules,
+                book=book,
+                rules=rules,
                 tick=turn.occasion.name + "d",
                 now_ms=now_ms,
                 deadline_at=turn.occasion.scheduled_at
@@ -299,14 +377,75 @@ class Steps:
         return planning.watched_target(
             holdings,
             plan=turn.state.plan,
-            book=market.book,
-            rules=market.rules,
+            book=book,
+            rules=rules,
             tick=turn.occasion.name + "d",
             now_ms=now_ms,
             settings=self.settings,
         )
 
-    def cover(self, turn: Turn, market: Market) -> Found:
+    def attend(self, turn: Turn, market: Market | None) -> Found:
+        """Stay with the entry of this tick until it has ended.
+
+            order ── poll ── poll ── poll ── deadline: cancel ── poll ── ended
+                      │ each fill gets its stop at once, and at the end its target
+
+        Where the account cannot be read it is asked again until the tick's time is over. An account
+        on paper gives every fill its bracket by itself, and is not attended.
+        """
+        if not self.hands.is_attended:
+            return turn
+        ends_at = turn.occasion.scheduled_at + int(
+            self.settings.tick.no_new_order_after_seconds * 1000
+        )
+        looks, failure = 0, None
+        while True:
+            try:
+                if (
+                    looks % LOOKS_A_READING == 0
+                    or self._is_due_to_end(ends_at)
+                    or (turn.holdings is not None and self.is_bare(turn.holdings))
+                    or self.hands.has_news()
+                ):
+                    turn = yield from self._attend_once(turn, market, part=f"a{looks}x")
+                    entry = _own_entry(turn)
+                    is_over = entry is None and not self.hands.has_unfound_entry
+                    if is_over and not (turn.holdings and self.is_bare(turn.holdings)):
+                        return turn
+                    if entry is not None and self._is_due_to_end(ends_at):
+                        self._end_entry(entry)
+                failure = None
+            except LeaseLost:
+                raise
+            except BotError as error:
+                failure = error
+            looks += 1
+            if self.clock.now_ms() >= ends_at:
+                raise failure or Unavailable(
+                    "the entry could not be ended in its tick; the next one looks at it first"
+                )
+            self.clock.sleep_until(self.clock.now_ms() + POLL_MS)
+
+    def _is_due_to_end(self, ends_at: int) -> bool:
+        return self.clock.now_ms() >= ends_at - CANCEL_AHEAD_MS
+
+    def _attend_once(self, turn: Turn, market: Market | None, *, part: str) -> Found:
+        holdings = self.hands.holdings(self.clock.now_ms())
+        turn = yield from self.book(turn, self._at_book(holdings, market))
+        return (yield from self.protect(turn, market, part=part))
+
+    def _end_entry(self, entry: Order) -> None:
+        ending = planning.Cancel(order=entry, reason=Reason.ENTRY_EXPIRED)
+        self.hands.send(ending, book=None, rules=None, plan=None)
+
+    def _at_book(self, holdings: Holdings, market: Market | None) -> Holdings:
+        if market is None or market.book is None:
+            return holdings
+        return value_holdings(
+            holdings, market.book.mid, self.clock.now_ms(), kind=self.settings.account
+        )
+
+    def cover(self, turn: Turn, market: Market | None) -> Found:
         """See what the orders did.
 
         Where a close did not happen, what it had to make room for comes back at once.
@@ -316,6 +455,17 @@ class Steps:
         if planning.has_bare_position(holdings, now_ms=self.clock.now_ms()):
             turn = yield from self.protect(turn, market, part="r")
         return turn
+
+
+def _own_entry(turn: Turn) -> Order | None:
+    """The entry of this tick that is in the market."""
+    orders = () if turn.holdings is None else turn.holdings.orders
+    mine = (
+        order
+        for order in orders
+        if order.intent.is_opening and planning.is_of_turn(order.intent, turn.occasion.name)
+    )
+    return next(mine, None)
 
 
 def _is_path_known(holdings: Holdings, now_ms: int) -> bool:

@@ -38,6 +38,7 @@ class Occasion:
         scheduled_at: Its schedule time, ms UTC.
         lifts: The drawdown halt that a person took back, by the instant at which it began.
         halted: Whether a person has halted the bot.
+        flattens: Whether a person has ordered that all it holds is closed.
         damage: What lies damaged in the store.
         unsaved: Plans of entries that no saved state knows of, the newest last: their ticks died.
         readable: Whether the state could be read whole; else nothing is decided.
@@ -47,6 +48,7 @@ class Occasion:
     scheduled_at: int
     lifts: int = 0
     halted: bool = False
+    flattens: bool = False
     damage: tuple[Issue, ...] = ()
     unsaved: tuple[PositionPlan, ...] = ()
     readable: bool = True
@@ -86,6 +88,12 @@ class Turn:
         decided.
         """
         return self.occasion.readable and "reconcile" not in self.failed
+
+    @property
+    def is_flattening(self) -> bool:
+        """Whether a person has ordered that all is closed, and something is held."""
+        held = self.holdings
+        return self.occasion.flattens and held is not None and bool(held.positions)
 
     def end_with(self, ending: Ending | None) -> "Turn":
         """With an ending, where there was none before."""

@@ -85,7 +85,8 @@ def test_a_narrow_page_scrolls_its_tables_and_not_itself(page, profile, tmp_path
         tmp_path,
         """
         const inside = () => document.getElementById("phone").contentDocument;
-        const isWhole = () => inside()?.readyState === "complete" && inside().querySelector("table");
+        const isWhole = () =>
+          inside()?.readyState === "complete" && inside().querySelector("table");
         for (let i = 0; i < 600 && !isWhole(); i++) await frame();
         await frame();
         const root = inside().documentElement;

@@ -18,7 +18,7 @@ import pytest
 from shared.core.money import ZERO
 from shared.core.types import Order, OrderIntent, OrderKind
 from shared.exchanges.paper import fills, ledger, placing, settling
-from shared.orders import closing
+from shared.orders import booking, closing
 from shared.orders import plan as planning
 from shared.risk import sizing
 from shared.stores import documents
@@ -170,12 +170,12 @@ def the_fee_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_opening_fee_is_never_collected(patch: pytest.MonkeyPatch) -> None:
-    real = ledger._trade
+    real = ledger.closing_trade
 
-    def cheap(account: Any, order: Any, fill: Any, held: Any, left: Any) -> Any:
-        return replace(real(account, order, fill, held, left), fees_jpy=fill.fee_jpy)
+    def cheap(held: Any, left: Any, fill: Any, **more: Any) -> Any:
+        return replace(real(held, left, fill, **more), fees_jpy=fill.fee_jpy)
 
-    patch.setattr(ledger, "_trade", cheap)
+    patch.setattr(ledger, "closing_trade", cheap)
 
 
 def the_last_lots_in_are_the_first_out(patch: pytest.MonkeyPatch) -> None:
@@ -200,7 +200,7 @@ def whole_lots_go_to_the_wrong_entries(patch: pytest.MonkeyPatch) -> None:
 
 def a_started_day_of_interest_is_rounded_down(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        ledger, "days_started", lambda opened_at, at: max(0, at - opened_at) // ledger.DAY_MS
+        booking, "days_started", lambda opened_at, at: max(0, at - opened_at) // booking.DAY_MS
     )
 
 

@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 
+from functions import wiring
 from scripts.commands.alerts import _lines, _row
 from shared.alerts.records import record_write
+from shared.core.settings import load_settings
 from shared.core.types import Alert, Level
 from shared.stores.local.sqlite import SqliteDocuments
 from shared.stores.ports import Write
+from shared.tick.live.documents import LiveDocuments
 from tests.support.discord import TOKEN, loopback_discord
 from tests.support.smtp_server import mail_server
 from tests.support.world import ROOT
@@ -69,6 +72,12 @@ def test_the_channels_are_passed_when_the_owner_types_what_each_brought(
         assert json.loads(out) == {"channels": {"discord": True, "mail": is_right}}
         assert TOKEN not in out + err
         assert first not in err
+    settings = load_settings({"BOT_HOME": str(tmp_path)})
+    documents = wiring.documents_for(settings)
+    kept = LiveDocuments(documents, "default").alerts_test()
+    documents.close()
+    assert kept is not None
+    assert kept.channels == (("discord", "mail") if is_right else ("discord",))
 
 
 def test_where_no_channel_is_set_up_the_owner_is_told_what_to_set(tmp_path: Path) -> None:

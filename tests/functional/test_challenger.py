@@ -10,16 +10,19 @@ import pytest
 from models.fit.train import Training
 from shared import model
 from shared.core.reasons import Reason
+from shared.core.settings import Settings
 from shared.core.types import Level, TickReport, TickStatus
 from shared.model.manifest import decode_manifest, encode
 from shared.model.registry import BundleRegistry
 from shared.model.signing import public_of, sign
 from shared.tick import present
-from shared.tick.cycle import run_tick
+from shared.tick.cycle import Ports, run_tick
 from shared.tick.documents import BotDocuments
+from shared.tick.live.documents import LiveDocuments
 from shared.tick.request import TickRequest
 from shared.turn.watch import shadow
 from tests.support import world as worlds
+from tests.support.live_world import open_book, start_record
 from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, SIGNING_KEY, START, World, world
 
 NOW = START + HISTORY_DAYS * DAY
@@ -169,8 +172,22 @@ def test_an_archived_champion_is_still_found(tmp_path) -> None:
         assert champions.load_champion().challenger.version == rival()[0]
 
 
+def of_live(scene: World, **risk) -> Settings:
+    """The settings of a bot that trades with real money, after a person's start."""
+    risks = replace(scene.settings.risk, **risk)
+    return replace(scene.settings, mode="live", stage="live", risk=risks)
+
+
+def started(scene: World, ports: Ports, **risk) -> None:
+    """A person starts real trading: an empty book, and the word."""
+    settings = of_live(scene, **risk)
+    open_book(ports.documents, settings, now_ms=NOW - 1)
+    record = start_record(settings, book_opened_at=NOW - 1, now_ms=NOW - 1, key=ports.key)
+    LiveDocuments(ports.documents, settings.id).write_start(record, settings)
+
+
 def live(scene: World, at: int, ports, **risk) -> TickReport:
-    settings = replace(scene.settings, mode="live", risk=replace(scene.settings.risk, **risk))
+    settings = of_live(scene, **risk)
     scene.time.advance_to(at)
     return run_tick(
         ports, settings, TickRequest(tick=worlds.name(at), scheduled_at=at, received_at=at)
@@ -191,7 +208,8 @@ def test_in_live_mode_a_model_without_proof_enters_nothing_and_on_paper_it_trade
     ]
     with world(tmp_path / "live", extra=LOUD) as scene:
         scene.with_model()
-        ports = scene.ports()
+        ports = replace(scene.ports(), key="a key's fingerprint")
+        started(scene, ports)
         reports = [live(scene, NOW + index * INTERVAL, ports) for index in range(16)]
     assert not champion().manifest.verdict.may_enter
     assert not [order for report in reports for order in report.orders if order.intent.is_opening]
@@ -210,7 +228,8 @@ def test_a_person_may_overrule_by_name_and_every_report_says_so(tmp_path) -> Non
     version = champion().version
     with world(tmp_path / "live", extra=LOUD) as scene:
         scene.with_model()
-        ports = scene.ports()
+        ports = replace(scene.ports(), key="a key's fingerprint")
+        started(scene, ports, overrule_model=version)
         reports = [
             live(scene, NOW + index * INTERVAL, ports, overrule_model=version)
             for index in range(16)

@@ -85,6 +85,11 @@ def one_error(ran: subprocess.CompletedProcess[str], code: int) -> str:
     return ran.stderr
 
 
+def test_live_orders_go_to_no_real_exchange(environ: dict[str, str]) -> None:
+    real = {**environ, "BOT_EXCHANGE__PRIVATE_URL": "https://api.bitbank.cc/v1"}
+    assert "set BOT_MODE=paper" in one_error(bot({**real, "BOT_MODE": "live"}, "status"), 2)
+
+
 def test_status_of_a_bot_that_never_ticked(environ: dict[str, str]) -> None:
     ran = bot(environ, "status")
     assert ran.returncode == 1
@@ -218,7 +223,7 @@ def test_doctor_without_a_network_says_so(environ: dict[str, str]) -> None:
     [
         ("BOT_RISK__MAX_DRAWDWN", "0.2", "did you mean BOT_RISK__MAX_DRAWDOWN?"),
         ("BOT_RISK__MAX_LEVERAGE", "3", "BOT_RISK__MAX_LEVERAGE"),
-        ("BOT_MODE", "live", "set BOT_MODE=paper"),
+        ("BOT_MODE", "lived", "choose one of paper, live"),
         ("BOT_STATE", "postgres://x", "sqlite://"),
         ("BOT_STATE", "memory://", "set BOT_STATE"),
         ("BOT_STATE", "firestore:///(default)", "set it to firestore://PROJECT/DATABASE"),

@@ -33,6 +33,9 @@ _WARNED: Mapping[Reason, str] = {
     Reason.BOOK_FAR: "anomaly",
     Reason.CONTROL_DAMAGED: "damaged",
     Reason.INTENT_DAMAGED: "damaged",
+    Reason.LIVE_NOT_STARTED: "not_live",
+    Reason.LIVE_DIFFERS: "not_live",
+    Reason.ACCOUNT_CLAIMED: "not_live",
 }
 
 

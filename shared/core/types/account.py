@@ -1,8 +1,11 @@
 """What is held and owed, and what a bot remembers of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from shared.core.types.ledger import Fate, Ledger, Stranger
+from shared.core.types.market import Issue
 from shared.core.types.orders import Fill, Order, Position, Side, Trade
 from shared.core.types.signal import Goal
 
@@ -15,6 +18,12 @@ class Holdings:
     oldest first; `Trade.sequence` tells which are new. Paper only: `settled_until` is up to where
     the path has been walked, `opened_with_jpy` the capital that the account began with, and it is
     `untouched` as long as nothing was ever filled.
+
+    A real exchange only: `ledger` is the bot's own book as it is now, which the state keeps;
+    `fates` what is known of each intent that no saved state knew of (None: all are settled);
+    `strangers` the orders of the pair that are not the bot's; `issues` what is wrong with it all;
+    `there_lots` how much of a side the exchange shows, and `most_jpy` for how many yen it would let
+    one be opened.
 
     >>> money = Decimal(1_000_000)
     >>> holdings = Holdings(
@@ -36,6 +45,12 @@ class Holdings:
     settled_until: int | None = None
     opened_with_jpy: Decimal | None = None
     untouched: bool = False
+    ledger: Ledger | None = None
+    fates: Mapping[str, Fate] | None = None
+    strangers: tuple[Stranger, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    there_lots: Mapping[Side, int] | None = None
+    most_jpy: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,3 +122,4 @@ class Account:
     goal: Goal | None = None
     entry_resting: bool = False
     attempts_used: int = 0
+    is_staged: bool = False

@@ -131,6 +131,10 @@ _GROUPS: tuple[tuple[Meaning, Mapping[int, str]], ...] = (
     ),
     # the account
     (
+        replace(_REFUSED, refusal=Reason.QUANTITY_HELD),
+        {50062: "more than the position, counting what other orders would close"},
+    ),
+    (
         _REFUSED,
         {
             50003: "the account is restricted",
@@ -140,7 +144,6 @@ _GROUPS: tuple[tuple[Meaning, Mapping[int, str]], ...] = (
             50008: "the identity is not verified",
             50011: "no such endpoint",
             50058: "margin trading is not approved",
-            50062: "more than the position, counting what other orders would close",
             60011: "thirty orders rest already",
         },
     ),

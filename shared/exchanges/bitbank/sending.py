@@ -13,10 +13,8 @@ from shared.core.types import (
     Accepted,
     Order,
     OrderIntent,
-    OrderKind,
     Outcome,
     Rejected,
-    Side,
     Unknown,
 )
 from shared.exchanges.bitbank.balance_answers import Balances
@@ -26,11 +24,8 @@ from shared.exchanges.bitbank.envelope import read_envelope, shown_code
 from shared.exchanges.bitbank.errors import NoAnswer, NotSent
 from shared.exchanges.bitbank.margin_answers import MarginPositions
 from shared.exchanges.bitbank.private_answers import WITH_TRIGGER, ExchangeOrder, order_from
+from shared.exchanges.bitbank.recognition import CLOCKS_APART_MS, differing_fields
 from shared.exchanges.bitbank.signed import SignedRest
-
-CLOCKS_APART_MS = 2_000
-"""An order may be dated that long before its request, or after the end of its window: bitbank takes
-a request that lies up to a second ahead of its clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,22 +164,13 @@ def _check_same_order(order: ExchangeOrder, prepared: PreparedOrder) -> None:
     """Raise `BadData` unless it is the order that was sent, and neither an earlier nor a later
     one.
     """
-    intent = prepared.intent
     latest = prepared.at_ms + prepared.window_ms + CLOCKS_APART_MS
-    is_limit, is_stop = intent.kind is OrderKind.LIMIT, intent.kind is OrderKind.STOP
-    side: Side | None = intent.side if prepared.is_margin else None
     same = {
-        "side": order.is_buy == intent.is_buy,
-        "position_side": order.position_side is side,
-        "type": order.kind == intent.kind.value,
-        "amount": order.lots == intent.lots,
-        "price": order.price == (intent.price if is_limit else None),
-        "trigger_price": order.trigger_price == (intent.trigger_price if is_stop else None),
-        "post_only": intent.post_only or not order.post_only,
         "order_id": order.order_id > prepared.before.newest_order_id,
         "ordered_at": prepared.at_ms - CLOCKS_APART_MS <= order.ordered_at <= latest,
     }
-    other = ", ".join(name for name, is_same in same.items() if not is_same)
+    form = differing_fields(order, prepared.intent, is_margin=prepared.is_margin)
+    other = ", ".join((*form, *(name for name, is_same in same.items() if not is_same)))
     if other:
         raise BadData(f"order {order.order_id} is not the one that was sent: {other}")
 

@@ -2,7 +2,7 @@
 last look.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,8 @@ from shared.core.types import (
     Counted,
     Entry,
     Holdings,
+    Ledger,
+    OpenIntent,
     Order,
     OrderIntent,
     Outcome,
@@ -117,8 +119,17 @@ class PaperExchange:
         itself."""
         self._unknown: Mapping[str, Any] = {}
 
+    is_attended = False
+    requests = 0
+
     def reconcile(
-        self, now_ms: int, *, counted: Counted | None = None, fence: Fence | None = None
+        self,
+        now_ms: int,
+        *,
+        counted: Counted | None = None,
+        ledger: Ledger | None = None,
+        intents: Sequence[OpenIntent] = (),
+        fence: Fence | None = None,
     ) -> Holdings:
         """Settle from the final 1m candles and say what is held.
 
@@ -129,6 +140,7 @@ class PaperExchange:
         Raises `Unavailable` where they cannot be read (the account stays as it was) and `BadData`
         for a damaged document. An idle account asks for no candles and is not written.
         """
+        del ledger, intents  # the account itself knows every intent by its id
         until = accounts.full_minute(now_ms - int(self._settings.tick.settle_seconds * 1000))
         candles: Candles | None = None
         last_fill = None if counted is None else counted.fills + MOST_UNCOUNTED
@@ -161,9 +173,16 @@ class PaperExchange:
                 f"the paper account was written by others {ATTEMPTS} times while it was settled"
             ) from error
 
-    def holdings(self, now_ms: int) -> Holdings:
+    def holdings(
+        self, now_ms: int, *, ledger: Ledger | None = None, intents: Sequence[OpenIntent] = ()
+    ) -> Holdings:
         """The account as it is stored, not settled any further."""
+        del ledger, intents
         return self._account_holdings(self._load(now_ms)[0], now_ms)
+
+    def has_news(self) -> bool:
+        """Nothing happens to a stored account by itself."""
+        return False
 
     def submit(
         self,

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
-from shared.core.calendar import DAY_MS, MINUTE_MS
+from shared.core.calendar import MINUTE_MS
 from shared.core.costs import Costs, assumed_costs
 from shared.core.frozen import copy_with
-from shared.core.money import ZERO, jpy, jpy_units, notional_jpy
+from shared.core.money import ZERO, jpy, notional_jpy
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
     AccountKind,
     Counted,
-    Entry,
     Fill,
     Holdings,
     Order,
@@ -34,12 +33,20 @@ from shared.core.types import (
     Trade,
 )
 from shared.exchanges.paper.fills import PathPoint
+from shared.orders.booking import (
+    EXITS,
+    accrued_interest_jpy,
+    cash_after_closing,
+    cash_after_opening,
+    closing_trade,
+    gain_jpy,
+    opened_position,
+)
 from shared.orders.closing import position_left
 
 KEEP_ENDED = 20
 
 Numbered = TypeVar("Numbered", Trade, Fill)
-EXITS = {Purpose.STOP: Reason.EXIT_STOP, Purpose.TARGET: Reason.EXIT_TARGET}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,29 +175,19 @@ def full_minute(at: int) -> int:
 # what it is worth
 
 
-def days_started(opened_at: int, at: int) -> int:
-    """How many periods of 24 hours have started since the opening: bitbank's rounding is not
-    documented, so the dear one.
-    """
-    return max(0, at - opened_at) // DAY_MS + 1
-
-
-def interest_jpy(account: PaperAccount, side: Side, entry: Entry, at: int) -> Decimal:
-    """Interest accrued on one entry of a margin position, at the price at which it was opened: what
-    is added at another price changes nothing of the days before.
-    """
+def interest_rate_day(account: PaperAccount, side: Side) -> Decimal:
+    """The interest of a day on a side, as a fraction; none on spot."""
     if not account.kind.has_debt:
         return ZERO
     held = account.terms
-    day = held.long_interest_rate_day if side is Side.LONG else held.short_interest_rate_day
-    return jpy(entry.product_jpy * day * days_started(entry.at, at))
+    return held.long_interest_rate_day if side is Side.LONG else held.short_interest_rate_day
 
 
 def accrued_jpy(account: PaperAccount, position: Position, at: int) -> Decimal:
     """Interest accrued on a position and not collected yet."""
-    return sum(
-        (interest_jpy(account, position.side, entry, at) for entry in position.entries), ZERO
-    )
+    if not account.kind.has_debt:
+        return ZERO
+    return accrued_interest_jpy(position, interest_rate_day(account, position.side), at)
 
 
 def equity(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Decimal:
@@ -202,15 +199,11 @@ def equity(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Dec
         cost = position.product_jpy
         value = cost if mark is None else notional_jpy(mark, position.lots)
         if account.kind.has_debt:
-            worth += _gain_jpy(position.side, value, cost)
+            worth += gain_jpy(position.side, value, cost)
             worth -= position.fees_jpy + accrued_jpy(account, position, as_of)
         else:
             worth += value
     return jpy(worth)
-
-
-def _gain_jpy(side: Side, value: Decimal, cost: Decimal) -> Decimal:
-    return value - cost if side is Side.LONG else cost - value
 
 
 def available_jpy(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Decimal:
@@ -358,17 +351,14 @@ def book_opening(account: PaperAccount, order: Order, done: Execution) -> PaperA
     its target.
     """
     fill = _fill(account, order, done)
-    entry = Entry(at=fill.at, price=fill.price, lots=fill.lots, fee_jpy=fill.fee_jpy)
-    held = account.position(fill.side)
-    grown = Position(side=fill.side, entries=(*(held.entries if held else ()), entry))
+    grown = opened_position(account.position(fill.side), fill)
     account = update_order(
         account, copy_with(order, remaining_lots=order.remaining_lots - fill.lots)
     )
     account = _with_fill(_replace_position(account, grown), fill)
     if not account.kind.has_debt:
-        account = copy_with(
-            account, cash_jpy=account.cash_jpy - notional_jpy(fill.price, fill.lots) - fill.fee_jpy
-        )
+        cash = cash_after_opening(account.cash_jpy, fill, kind=account.kind)
+        account = copy_with(account, cash_jpy=cash)
     return _grow_bracket(account, order.intent, fill)
 
 
@@ -428,45 +418,25 @@ def book_closing(account: PaperAccount, order: Order, done: Execution) -> PaperA
     if held is None:
         raise AssertionError("only what is held can be closed: placing and settling check it")
     left = position_left(held, fill.lots, kind=account.kind)
-    trade = _trade(account, order, fill, held, left)
+    trade = closing_trade(
+        held,
+        left,
+        fill,
+        kind=account.kind,
+        sequence=account.next_trade_sequence,
+        reason=EXITS.get(order.intent.purpose, order.intent.reason),
+        interest_jpy=accrued_jpy(account, held, fill.at) - accrued_jpy(account, left, fill.at),
+    )
     account = update_order(
         account, copy_with(order, remaining_lots=order.remaining_lots - fill.lots)
     )
-    cash = account.cash_jpy + trade.net_jpy
-    if not account.kind.has_debt:
-        cash += held.product_jpy - left.product_jpy + held.fees_jpy - left.fees_jpy
     account = copy_with(
         _with_fill(_replace_position(account, left), fill),
-        cash_jpy=jpy(cash),
+        cash_jpy=cash_after_closing(account.cash_jpy, held, left, trade, kind=account.kind),
         trades=(*account.trades, trade),
         next_trade_sequence=trade.sequence + 1,
     )
     return _free_side(account, fill.side)
-
-
-def _trade(
-    account: PaperAccount, order: Order, fill: Fill, held: Position, left: Position
-) -> Trade:
-    """What a close realised: all that was `held` before it less what is `left`, so that rounding
-    loses nothing.
-    """
-    cost = held.product_jpy - left.product_jpy
-    entered = held.average_price if account.kind.has_debt else jpy_units(cost) / Decimal(fill.lots)
-    return Trade(
-        sequence=account.next_trade_sequence,
-        side=fill.side,
-        opened_at=held.opened_at,
-        closed_at=fill.at,
-        lots=fill.lots,
-        entry_price=entered,
-        exit_price=fill.price,
-        reason=EXITS.get(order.intent.purpose, order.intent.reason),
-        gross_jpy=_gain_jpy(fill.side, notional_jpy(fill.price, fill.lots), cost),
-        fees_jpy=held.fees_jpy - left.fees_jpy + fill.fee_jpy,
-        interest_jpy=accrued_jpy(account, held, fill.at) - accrued_jpy(account, left, fill.at),
-        slippage_jpy=fill.slippage_jpy,
-        ends_position=not left.entries,
-    )
 
 
 def _free_side(account: PaperAccount, side: Side) -> PaperAccount:

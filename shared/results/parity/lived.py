@@ -215,19 +215,29 @@ def schedule_from(reports: Sequence[TickReport], interval_ms: int) -> Schedule:
 
 def _halts(reports: Sequence[TickReport]) -> Iterator[HaltPeriod]:
     since: int | None = None
+    flat_since: int | None = None
     drawdown = False
     for report in reports:
         if report.decision is None:  # late or degraded: it does not say
             continue
         reason = report.reason if report.status is TickStatus.HALTED else report.decision.reason
-        by_person = reason is Reason.HALTED_BY_PERSON
-        if by_person and since is None:
+        by_person = Reason.HALTED_BY_PERSON is reason or (
+            report.decision.reason is Reason.EXIT_FLATTEN
+        )
+        if report.decision.reason is Reason.EXIT_FLATTEN and flat_since is None:
+            flat_since = report.received_at
+            since = flat_since if since is None else since
+        elif by_person and since is None:
             since = report.received_at
         elif not by_person and since is not None:
             yield HaltPeriod(from_at=since, until_at=report.received_at)
-            since, drawdown = None, False
+            if flat_since is not None:
+                yield HaltPeriod(from_at=flat_since, until_at=report.received_at, flattens=True)
+            since, flat_since, drawdown = None, None, False
         elif drawdown and reason is not Reason.LIMIT_DRAWDOWN:
             yield HaltPeriod(from_at=report.received_at - 1, until_at=report.received_at)
         drawdown = report.status is TickStatus.HALTED and reason is Reason.LIMIT_DRAWDOWN
     if since is not None:
         yield HaltPeriod(from_at=since)
+    if flat_since is not None:
+        yield HaltPeriod(from_at=flat_since, flattens=True)

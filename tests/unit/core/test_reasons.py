@@ -9,6 +9,12 @@ from shared.core.sentences import reason_now, reason_then
 
 ROOT = Path(__file__).resolve().parents[3]
 NEVER = {
+    Reason.MONEY_MOVED,
+    Reason.QUANTITY_HELD,
+    Reason.CANCEL_REFUSED,
+    Reason.BOT_MOVED,
+    Reason.EXIT_MANUAL,
+    Reason.EXIT_LOSSCUT,
     # outcomes and holds: these decisions deny nothing
     *(
         Reason.OK,

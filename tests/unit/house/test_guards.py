@@ -55,6 +55,8 @@ def test_what_moves_money_is_pure_or_sends_and_has_its_tests() -> None:
     assert {file for file in money if "pure" not in guards.guard_lines()[file]} == {
         "shared/exchanges/paper/exchange.py",
         "shared/tick/desk.py",
+        "shared/exchanges/bitbank/recognition.py",
+        "shared/exchanges/bitbank/live/reckoning.py",
     }
     for tests in guards.tests().values():
         assert tests

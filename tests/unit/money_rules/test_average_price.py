@@ -558,7 +558,7 @@ def story(made, seed: int, counts: Counter[str]) -> None:
             sums.enter(at, lots, price, maker=True)
             entries += 1
             added = account.position(side).entries[-1]
-            due = ledger.interest_jpy(account, side, added, at)
+            due = ledger.accrued_jpy(account, Position(side=side, entries=(added,)), at)
             assert ledger.equity(account, price, at) == worth_before - due
             product = sum(part.product_jpy for part in account.position(side).entries)
             counts["costs that end in half a digit"] += product % Decimal("0.0001") == HALF

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -220,16 +221,16 @@ def test_the_paper_exchange_has_what_the_desk_sent_and_lets_it_go_again(made):
 
 def test_an_account_is_reconciled_under_the_fence_with_what_the_saved_state_has_counted(made):
     exchange, counted = Answering(), Counted(trades=3, fills=4)
-    exchange.reconcile = lambda now_ms, **more: (
-        exchange.asked.append((now_ms, more)) or "reconciled"
-    )
-    exchange.holdings = lambda now_ms: exchange.asked.append(now_ms) or "held"
+    first, then = SimpleNamespace(ledger=None), SimpleNamespace(ledger=None)
+    exchange.reconcile = lambda now_ms, **more: exchange.asked.append((now_ms, more)) or first
+    exchange.holdings = lambda now_ms, **more: exchange.asked.append((now_ms, more)) or then
+    nothing = {"ledger": None, "intents": []}
     for more in ({}, {"counted": counted}):
         it = Opened(made.settings(), exchange, **more)
-        assert (it.desk.reconcile(T0 + 5), it.desk.holdings(T0 + 6)) == ("reconciled", "held")
+        assert (it.desk.reconcile(T0 + 5), it.desk.holdings(T0 + 6)) == (first, then)
         assert exchange.asked == [
-            (T0 + 5, {"counted": more.get("counted"), "fence": it.fence}),
-            T0 + 6,
+            (T0 + 5, {"counted": more.get("counted"), "fence": it.fence, **nothing}),
+            (T0 + 6, nothing),
         ]
         exchange.asked.clear()
 

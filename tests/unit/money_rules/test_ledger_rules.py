@@ -25,6 +25,7 @@ from shared.core.types import (
 from shared.exchanges.paper import ledger
 from shared.exchanges.paper.fills import PathPoint
 from shared.exchanges.paper.ledger import Execution
+from shared.orders import booking
 
 T0 = 1_699_999_200_000
 DAY = 86_400_000
@@ -120,7 +121,7 @@ def test_an_account_is_idle_only_without_orders_and_positions(made, account):
     [(-5, 1), (0, 1), (1, 1), (DAY - 1, 1), (DAY, 2), (2 * DAY - 1, 2), (2 * DAY, 3)],
 )
 def test_a_day_of_interest_begins_with_the_position_and_every_24_hours(held_ms, days):
-    assert ledger.days_started(T0, T0 + held_ms) == days
+    assert booking.days_started(T0, T0 + held_ms) == days
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,8 @@ def test_a_day_of_interest_begins_with_the_position_and_every_24_hours(held_ms, 
 )
 def test_interest_is_of_the_price_by_side_and_by_day(made, account, kind, side, interest):
     part = made.part(100_000, 100, at=T0)  # 1,000 yen
-    assert ledger.interest_jpy(account(kind=kind), side, part, T0 + DAY) == yen(interest)
+    held = Position(side=side, entries=(part,))
+    assert ledger.accrued_jpy(account(kind=kind), held, T0 + DAY) == yen(interest)
 
 
 @pytest.mark.parametrize(

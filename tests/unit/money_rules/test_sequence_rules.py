@@ -324,3 +324,78 @@ def test_nothing_is_decided_or_sent_on_what_a_step_did_not_leave(made, step, for
     one()
     assert one.ran == ALL[: ALL.index(last) + 1]
     assert one.records == []
+
+
+FLATTENS = {"flattens": True, "halted": True}
+
+
+def test_what_a_person_lets_close_is_closed_and_the_decision_gives_way(made):
+    one = Run(made, lots=100, occasion=FLATTENS, state={"plan": made.plan(stop_price=9_700_000)})
+    turn = one()
+    assert one.ran == [*ALL[:5], "decide", "order", "cover"]
+    assert (turn.decision.action, turn.decision.reason) == (Action.EXIT, Reason.EXIT_FLATTEN)
+    assert (turn.decision.lots, turn.decision.as_of) == (100, T0)
+    assert (turn.ending.status, turn.ending.reason) == (
+        TickStatus.HALTED,
+        Reason.HALTED_BY_PERSON,
+    )
+    assert ("place", Purpose.CLOSE) in one.records
+    assert not turn.holdings.positions
+
+
+def test_where_nothing_is_held_a_flatten_is_a_halt_and_no_more(made):
+    one = Run(made, occasion=FLATTENS)
+    turn = one()
+    assert one.ran == ALL
+    assert turn.decision.reason is Reason.HALTED_BY_PERSON
+    assert one.records == []
+
+
+@pytest.mark.parametrize("broken", ["fetch", "signal"])
+def test_no_step_that_breaks_keeps_what_is_held_from_being_closed(made, broken):
+    one = Run(
+        made,
+        lots=100,
+        occasion=FLATTENS,
+        state={"plan": made.plan(stop_price=9_700_000)},
+        tolerant=True,
+    )
+    turn = one(**{broken: ValueError("broken")})
+    assert broken in turn.failed
+    assert turn.ending.status is TickStatus.DEGRADED
+    assert turn.decision.reason is Reason.EXIT_FLATTEN
+    assert turn.decision.as_of == (turn.state.candle.as_of if broken == "fetch" else T0)
+    assert ("place", Purpose.CLOSE) in one.records
+    assert not turn.holdings.positions
+
+
+@pytest.mark.parametrize("refusal", [LATE, OFF])
+def test_a_refusal_keeps_nothing_that_a_person_lets_close_from_it(made, refusal):
+    one = Run(
+        made,
+        lots=100,
+        occasion=FLATTENS,
+        state={"plan": made.plan(stop_price=9_700_000)},
+        refusals=[refusal],
+    )
+    turn = one()
+    assert one.ran == ["reconcile", "protect", "fetch", "decide", "order", "cover"]
+    assert turn.ending == refusal
+    assert turn.decision.reason is Reason.EXIT_FLATTEN
+    assert not turn.holdings.positions
+
+
+def test_what_only_the_look_of_the_protection_shows_is_closed_too(made):
+    one = Run(made, lots=100, occasion=FLATTENS, tolerant=True)
+    turn = one(reconcile=ValueError("broken"))
+    assert not turn.is_trusted
+    assert turn.ending.status is TickStatus.DEGRADED
+    assert [record for record in one.records if record == ("place", Purpose.CLOSE)]
+    assert not turn.holdings.positions
+
+
+def test_where_nobody_says_what_is_held_nothing_is_closed(made):
+    one = Run(made, lots=100, occasion=FLATTENS, tolerant=True)
+    turn = one(reconcile=ValueError("broken"), protect=ValueError("broken"))
+    assert turn.holdings is None
+    assert (turn.decision, one.records) == (None, [])

@@ -20,6 +20,7 @@ import pytest
 from shared.core.money import ZERO
 from shared.core.types import Action, Order, OrderIntent
 from shared.exchanges.paper import fills, ledger, placing, settling
+from shared.orders import booking
 from shared.orders import plan as planning
 from shared.replay import ahead, engine, hands, replay, rows, valuation
 from shared.replay import result as results
@@ -218,7 +219,7 @@ def the_fee_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 def a_started_day_of_interest_is_rounded_down(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        ledger, "days_started", lambda opened_at, at: max(0, at - opened_at) // ledger.DAY_MS
+        booking, "days_started", lambda opened_at, at: max(0, at - opened_at) // booking.DAY_MS
     )
 
 
@@ -270,12 +271,12 @@ def a_close_pays_out_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_opening_fee_is_never_collected(patch: pytest.MonkeyPatch) -> None:
-    real = ledger._trade
+    real = ledger.closing_trade
 
-    def cheap(account: Any, order: Any, fill: Any, held: Any, left: Any) -> Any:
-        return replace(real(account, order, fill, held, left), fees_jpy=fill.fee_jpy)
+    def cheap(held: Any, left: Any, fill: Any, **more: Any) -> Any:
+        return replace(real(held, left, fill, **more), fees_jpy=fill.fee_jpy)
 
-    patch.setattr(ledger, "_trade", cheap)
+    patch.setattr(ledger, "closing_trade", cheap)
 
 
 def the_leverage_is_not_limited(patch: pytest.MonkeyPatch) -> None:
@@ -329,7 +330,7 @@ def attempts_are_not_counted(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_halt_is_not_heard(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(engine.Replay, "_is_halted", lambda self, at: False)
+    patch.setattr(engine.Replay, "_is_halted", lambda self, at, **_: False)
 
 
 def without(patch: pytest.MonkeyPatch, rule: Any) -> None:

@@ -11,6 +11,7 @@ from shared.core.errors import BadData, Conflict
 from shared.stores.memory import MemoryDocuments
 from shared.stores.ports import Write
 from shared.tick import control
+from shared.tick.commands import order_flatten
 from shared.tick.documents import BotDocuments
 
 AT = 1_772_409_600_000
@@ -191,3 +192,48 @@ def test_no_sequence_of_halts_and_resumes_lifts_more_than_it_names(documents):
         assert gone <= ({"control/all"} if everyone else {f"control/{bot.bot}"})
         lifted += len(gone)
     assert lifted >= 30
+
+
+def test_a_flatten_halts_too_and_is_taken_back_with_its_halt_and_survives_another_halt(documents):
+    alpha, beta = bots(documents)
+    flatten = order_flatten(alpha, **ASKED, now_ms=AT)
+    assert alpha.control().flatten == flatten
+    assert alpha.control().halts == {"control/alpha": flatten}
+    assert beta.control().flatten is None
+    assert order_flatten(alpha, who="bob", why="again", now_ms=AT + 1) == flatten
+    halt = alpha.halt(who="bob", why="a look", now_ms=AT + 2)
+    assert alpha.control().flatten == flatten
+    with pytest.raises(Conflict, match="bob halted meanwhile"):
+        alpha.resume(halts=[flatten.id], drawdown=0, **ASKED, now_ms=AT + 3)
+    assert alpha.control().flatten == flatten
+    alpha.resume(halts=[halt.id], drawdown=0, **ASKED, now_ms=AT + 4)
+    assert (alpha.control().flatten, dict(alpha.control().halts)) == (None, {})
+    acts = {name for one in documents.query("audit") for name in one.data["what"]}
+    assert acts == {"flatten", "halt", "resume", "drawdown"}
+
+
+def test_a_flatten_over_a_damaged_document_counts_and_what_was_there_is_kept_in_the_audit(
+    documents,
+):
+    alpha, _ = bots(documents)
+    documents.create("control/alpha", {"schema": 1, "halt": 7, "lifted": None})
+    assert alpha.control().damaged
+    flatten = order_flatten(alpha, **ASKED, now_ms=AT)
+    assert (alpha.control().flatten, dict(alpha.control().damaged)) == (flatten, {})
+    (audit,) = documents.query("audit")
+    assert "'halt': 7" in audit.data["damaged"]["control/alpha"]
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("flatten", {"id": 1}),
+        ("adoption", {"id": "a", "what": "steal"}),
+        ("moved", {"store": "x"}),
+        ("moved", True),
+    ],
+)
+def test_a_field_of_what_came_later_that_makes_no_sense_is_damage(documents, field, wrong):
+    alpha, _ = bots(documents)
+    documents.create("control/alpha", {"schema": 1, "halt": None, "lifted": None, field: wrong})
+    assert list(alpha.control().damaged) == ["control/alpha"]

@@ -12,12 +12,20 @@ SENTENCES = {
     ),
     "advice.did.anomaly": "It enters nothing until this is over; stops and exits go on.",
     "advice.did.audit": "It wrote it down, with who and why.",
+    "advice.did.audit_adopt": "Its next tick books it and gives it a stop.",
     "advice.did.audit_flatten": "Its next tick closes what it holds.",
+    "advice.did.audit_forget": "Its next tick books it as closed.",
     "advice.did.audit_halt": "It enters nothing any more; what it holds keeps stop and exits.",
     "advice.did.audit_overrule": "It enters with this model, because a setting says so.",
+    "advice.did.audit_probe": "It ended flat, and keeps what it saw; no rule follows from that.",
     "advice.did.audit_promote": "Its next tick asks this model.",
     "advice.did.audit_resume": "Its next tick may enter again, where no limit forbids it.",
+    "advice.did.audit_lower": "Its next tick uses no more of the capital than this stage gives.",
+    "advice.did.audit_rights": "It wrote it down; a start asks for it.",
     "advice.did.audit_rollback": "Its next tick asks this model.",
+    "advice.did.audit_settle": "Its next tick follows what was found, and enters again.",
+    "advice.did.audit_start": "Its next tick may enter with real money.",
+    "advice.did.audit_stop": "It enters nothing any more; what it holds keeps stop and exits.",
     "advice.did.capital": "It goes on with the money that the account has.",
     "advice.did.challenger": "It does not hear the challenger; the champion decides as before.",
     "advice.did.clock": (
@@ -25,6 +33,11 @@ SENTENCES = {
     ),
     "advice.did.cooldown": "It enters nothing until the cool-down is over; what is held goes on.",
     "advice.did.daily_loss": "It enters nothing until 00:00 JST; what is held goes on.",
+    "advice.did.account": "It enters nothing; what its own book holds keeps its stop.",
+    "advice.did.account_fills_late": "It protects what the orders say, and waits for the fills.",
+    "advice.did.account_order_missing": "It counts on that order no longer, and protects anew.",
+    "advice.did.account_another_writer": "It enters nothing, and touches no order but its own.",
+    "advice.did.money": "It counts it as yours: neither profit nor loss.",
     "advice.did.damaged": "It enters nothing until this is mended; stops and exits go on.",
     "advice.did.data": (
         "It enters nothing until the market can be read again; stops and exits go on."
@@ -54,6 +67,7 @@ SENTENCES = {
     "advice.did.model_unwatched_closed": "It enters nothing until the watch works again.",
     "advice.did.model_worse": "It goes on with this model.",
     "advice.did.model_worse_closed": "It enters nothing with this model; exits go on.",
+    "advice.did.not_live": "It enters nothing with real money; what it holds keeps its stop.",
     "advice.did.outcome_unknown": (
         "It never sends an order twice. It enters nothing, and the next tick asks the exchange what"
         " became of it."
@@ -92,6 +106,13 @@ SENTENCES = {
     "advice.do.clock": "Set this machine's clock by a time server, then look again.",
     "advice.do.cooldown": "Look at the last trades; halt the bot where they look wrong.",
     "advice.do.daily_loss": "Look at the day's trades; halt the bot where they look wrong.",
+    "advice.do.account": "Compare the account with the bot's book; adopt or settle by name.",
+    "advice.do.account_fills_late": "Nothing, unless it lasts.",
+    "advice.do.account_order_missing": "Nothing, unless it lasts.",
+    "advice.do.account_account_unsettled": "Nothing, unless it lasts: the exchange may be slow.",
+    "advice.do.account_another_writer": "Find who else sends orders to this account, and stop it.",
+    "advice.do.account_margin_called": "Look at the margin account at once; add yen or close.",
+    "advice.do.money": "Nothing, if it was you.",
     "advice.do.damaged": "Let the doctor name the document and the command that mends it.",
     "advice.do.data": "Nothing, unless it lasts for an hour: then see what the doctor says.",
     "advice.do.data_data_hole": (
@@ -121,6 +142,7 @@ SENTENCES = {
     "advice.do.model_still": "Compare the models; go back to the one before, or retrain.",
     "advice.do.model_unwatched": "See what the doctor says.",
     "advice.do.model_worse": "Compare the models; go back to the one before, or halt the bot.",
+    "advice.do.not_live": "See what is missing, mend it, and start it where you mean it.",
     "advice.do.outcome_unknown": (
         "Look on bitbank's own page whether the order is there. The bot resolves it by itself;"
         " halt it where the next tick did not."
@@ -151,6 +173,7 @@ SENTENCES = {
     "advice.type.account_unknown": "scripts/bot status",
     "advice.type.anomaly": "scripts/bot status",
     "advice.type.audit": "scripts/bot status",
+    "advice.type.audit_probe": "scripts/bot doctor",
     "advice.type.audit_promote": "scripts/bot models",
     "advice.type.audit_rollback": "scripts/bot models",
     "advice.type.audit_overrule": "scripts/bot models",
@@ -159,6 +182,8 @@ SENTENCES = {
     "advice.type.clock": "scripts/bot doctor",
     "advice.type.cooldown": "scripts/bot status",
     "advice.type.daily_loss": "scripts/bot status",
+    "advice.type.account": "scripts/bot doctor; scripts/bot status",
+    "advice.type.money": "scripts/bot status",
     "advice.type.damaged": "scripts/bot doctor",
     "advice.type.data": "scripts/bot doctor",
     "advice.type.degraded": "scripts/bot doctor",
@@ -180,6 +205,7 @@ SENTENCES = {
     "advice.type.model_still": 'scripts/bot models; then scripts/bot rollback --why "..."',
     "advice.type.model_unwatched": "scripts/bot doctor",
     "advice.type.model_worse": 'scripts/bot models; then scripts/bot rollback --why "..."',
+    "advice.type.not_live": 'scripts/bot doctor; then scripts/bot live start --why "..."',
     "advice.type.outcome_unknown": 'scripts/bot status; scripts/bot halt --why "..."',
     "advice.type.position_closed": "scripts/bot status",
     "advice.type.position_closed_unprotected": ('scripts/bot status; scripts/bot halt --why "..."'),

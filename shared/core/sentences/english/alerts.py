@@ -25,6 +25,8 @@ SENTENCES = {
         "The capital that is set is not what the account began with; its money was not changed."
     ),
     "alerts.title.no_entries": "No entries: {reason}.",
+    "alerts.title.account": "The real account is not as the bot's book says: {reason}.",
+    "alerts.title.money": "Money or coins came to the account, or went.",
     "alerts.title.time_impossible": "A time that lies in the future is not believed: {what}.",
     "alerts.title.late": (
         "{ticks} ticks in a row came too late: nothing is entered and no time exit is made."
@@ -87,6 +89,14 @@ SENTENCES = {
     "alerts.audit.rotate": "{who} changed {what}.",
     "alerts.audit.deploy": "{who} deployed {what}.",
     "alerts.audit.move": "{who} moved {what}.",
+    "alerts.audit.settle": "{who} settled the order {what} by name.",
+    "alerts.audit.adopt": "{who} let {what} take over a position.",
+    "alerts.audit.forget": "{who} let {what} forget a position that is gone.",
+    "alerts.audit.start": "{who} started trading with real money: {what}.",
+    "alerts.audit.stop": "{who} stopped trading with real money: {what}.",
+    "alerts.audit.lower": "{who} allows {what} at most.",
+    "alerts.audit.rights": "{who} said what the key {what} may do.",
+    "alerts.audit.probe": "{who} asked the exchange of {what} what no document says.",
     "alerts.value.this_bot": "this bot",
     "alerts.value.every_bot": "every bot",
     "alerts.value.by_setting": "whoever sets this bot",

@@ -20,6 +20,9 @@ SENTENCES = {
     "status.at_price": " at {price}",
     # halts and limits
     "status.halted": "HALTED    by {who} at {at}: {why}; `{command}` takes it back",
+    "status.flattening": "CLOSES    all that it holds, by {who} at {at}: {why}",
+    "status.moved": "MOVED     {where}",
+    "status.open_order": "OPEN      {order}; {command}",
     "status.halted_all": (
         "HALTED    by {who} at {at} for every bot: {why}; `{command}` takes it back"
     ),

@@ -8,6 +8,7 @@ SENTENCES = {
     "tick.issue": "issue     {reason}{facts}",
     "tick.issue_closed": "issue     {reason} (no entries){facts}",
     "tick.order": "order     {what} {purpose} {side} {lots} lots{price}: {outcome}{facts}",
+    "tick.would_post": "would post {path} {body}",
     "tick.took": "took      {milliseconds} ms, {counts}",
     "tick.ending": "the tick goes on to its end; once more ends it at once",
     # in a few words

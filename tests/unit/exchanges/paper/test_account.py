@@ -16,7 +16,7 @@ from shared.core.money import notional_jpy
 from shared.core.reasons import Reason
 from shared.core.types import Accepted, Counted, OrderKind, PairRules, Purpose, Rejected, Side
 from shared.exchanges.paper import account as accounts
-from shared.exchanges.paper import ledger
+from shared.orders import booking
 from tests.support.account_stories import Cuts, play
 
 HOUR = 3_600_000
@@ -111,7 +111,7 @@ def test_a_spot_round_trip_pays_coins_at_once_and_no_interest(world):
     ("hours", "days"), [(0, 1), (1, 1), (23.999, 1), (24, 2), (25, 2), (48, 3), (71.9, 3)]
 )
 def test_each_started_day_counts(hours, days):
-    assert ledger.days_started(1000, 1000 + int(hours * HOUR)) == days
+    assert booking.days_started(1000, 1000 + int(hours * HOUR)) == days
 
 
 def test_fees_of_an_opening_occur_at_once_and_are_collected_at_the_close(world):

@@ -1,0 +1,1 @@
+"""What no document of bitbank says, asked once with the smallest order there is."""

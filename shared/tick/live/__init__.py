@@ -1,0 +1,1 @@
+"""Going live: what must agree before a bot enters with real money, who said so, and how far."""
