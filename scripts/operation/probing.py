@@ -1,7 +1,7 @@
 """What a probe keeps in the bot's store: its intents like a tick's, what it has learned, and that
 it is not over yet.
 
-    probes/{bot}                  the probe that runs, or ran last
+    probes/{bot}                  the probe that runs, or ran last, and which orders were taken
     intents/{bot}~probe…~{n}      its orders
     readings/{bot}                what was seen
 """
@@ -62,6 +62,14 @@ class StoredJournal:
                 return found
             self._written[number] = stored
             found.append(stored.data)
+
+    def taken_purposes(self) -> set[str]:
+        """What the orders that the exchange took were for."""
+        return {
+            str(one.data["intent"]["purpose"])
+            for one in self._written.values()
+            if (one.data.get("outcome") or {}).get("outcome") == "accepted"
+        }
 
     def closing_writes(self) -> list[Write]:
         """Close every intent."""
@@ -139,6 +147,7 @@ def begin_probe(here: Here, lease: Lease, *, who: str, why: str, named_jpy: int)
         "why": why,
         "named_jpy": named_jpy,
         "is_over": False,
+        "purposes": [] if stored is None else list(stored.data.get("purposes", [])),
     }
     write = Write(kind="create", path=path, data=data)
     if stored is not None:
@@ -163,10 +172,12 @@ def end_probe(
     """
     bot, now = here.bot.bot, here.clock.now_ms()
     told: dict[str, Any] = {"at": now, "who": who, "why": why, "bot": bot, "note": note}
+    purposes = sorted({*running.get("purposes", []), *journal.taken_purposes()})
+    over = {**running, "is_over": True, "over_at": now, "purposes": purposes}
     writes = [
         *journal.closing_writes(),
-        Write(kind="put", path=probe_path(bot), data={**running, "is_over": True, "over_at": now}),
-        journal.lease.release_write({}),
+        Write(kind="put", path=probe_path(bot), data=over),
+        journal.lease.release_write(_learned_state(here, outcome)),
     ]
     if outcome is not None:
         seen = {**told, **_readings(here, outcome)}
@@ -177,6 +188,20 @@ def end_probe(
         here.bot.documents.commit(writes)
     except Conflict as error:
         raise LeaseLost("another took the account before the probe was written down") from error
+
+
+def _learned_state(here: Here, outcome: ProbeOutcome | None) -> dict[str, Any]:
+    """The state with what was seen of closes that share a position; nothing where the bot has no
+    book yet, or nothing was seen: its own orders teach it the same.
+    """
+    known = {"apart": False, "together": True}
+    seen = [one.choice for one in outcome.findings if one.question == "closes"] if outcome else []
+    stored = here.bot.peek()
+    data = None if stored is None else stored.data.get("state")
+    if not (seen and seen[0] in known and data and data.get("ledger")):
+        return {}
+    ledger = {**data["ledger"], "has_shared_closes": known[seen[0]]}
+    return {"state": {**data, "ledger": ledger}}
 
 
 def _readings(here: Here, outcome: ProbeOutcome) -> dict[str, Any]:

@@ -199,8 +199,9 @@ def after_refused_stops(
     """What a real exchange refuses to protect is closed.
 
     Where other orders of ours hold the quantity, these go first, and the stop is sent again; where
-    the position only does not show yet, it is waited for. A stop that an account on paper refused
-    is left to the next look, which has a book.
+    the position only does not show yet, it is waited for. Where one stop was to take the place of
+    another, and there was no room for both, the old one goes first. A stop that an account on paper
+    refused is left to the next look, which has a book.
     """
     draft = _Draft(
         holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules
@@ -209,8 +210,13 @@ def after_refused_stops(
         return ()
     draft.must_know_rules = not is_blind
     steps: list[Step] = []
-    for position in uncovered_positions(holdings, now_ms=now_ms):
+    bare = uncovered_positions(holdings, now_ms=now_ms)
+    for position in holdings.positions:
         mine = [record for record in refused if record.intent.side is position.side]
+        if position not in bare:
+            closes = _closes(holdings, position.side, now_ms)
+            steps += _surplus(draft, position, closes) if mine and draft.has_to_make_room else []
+            continue
         targets = [
             order
             for order in _closes(holdings, position.side, now_ms)
@@ -452,6 +458,14 @@ class _Draft:
         return self.holdings.ledger is not None
 
     @property
+    def has_to_make_room(self) -> bool:
+        """Whether a stop is taken only where none of the same quantity rests: coins are locked, or
+        the exchange has shown that closes share the position.
+        """
+        ledger = self.holdings.ledger
+        return self.settings.account.has_locks or bool(ledger and ledger.has_shared_closes)
+
+    @property
     def mark(self) -> Decimal | None:
         return self.book.mid if self.book is not None else self.holdings.mark_price
 
@@ -469,7 +483,7 @@ def _closes(holdings: Holdings, side: Side, now_ms: int) -> list[Order]:
 
 
 def _covered_lots(closes: list[Order]) -> int:
-    return sum(order.remaining_lots for order in closes if order.intent.purpose is Purpose.STOP)
+    return _sum_lots([order for order in closes if order.intent.purpose is Purpose.STOP])
 
 
 def _guard_position(
@@ -483,7 +497,7 @@ def _guard_position(
     if missing <= 0 and policy.has_goal:
         return [*_merge_stops(draft, position, closes), *_targets_of_a_barrier(closes)]
     if missing <= 0:
-        surplus = _surplus(closes, position.lots)
+        surplus = _surplus(draft, position, closes)
         target = [] if surplus else _target(draft, position, plan, closes)
         return [*surplus, *target]
     trigger = policy.stop_price(position, plan=plan, signal=signal, settings=draft.settings)
@@ -540,22 +554,25 @@ def _merge_stops(draft: _Draft, position: Position, closes: list[Order]) -> list
     """Under the target policy one stop for all, where a growth has brought another: the new one
     first, then the old ones go.
 
-    Where the new one is not taken the old ones stay. Spot locks the coins under each stop, so that
-    merging them leaves a gap: there `MOST_STOPS` may stand.
+    Where the new one is not taken the old ones stay. Where it needs their room, merging them leaves
+    a gap: there `MOST_STOPS` may stand.
     """
     stops = [order for order in closes if order.intent.purpose is Purpose.STOP]
-    most = MOST_STOPS if draft.settings.account.has_locks else 1
+    most = MOST_STOPS if draft.has_to_make_room else 1
     rests = any(order.intent.is_opening for order in draft.holdings.orders)
     if rests or len(stops) <= most or not draft.is_stop_allowed or draft.is_suspended:
-        return _surplus(closes, position.lots)
+        return _surplus(draft, position, closes)
     stop = _stop(draft, position, position.lots, _own_price(draft, position))
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
         return []
-    if draft.settings.account.has_locks:
-        return [
-            *(Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in stops),
-            Place(intent=stop),
-        ]
+    return _replace_stops(draft, stops, stop)
+
+
+def _replace_stops(draft: _Draft, stops: Sequence[Order], stop: OrderIntent) -> list[Step]:
+    """One stop in the place of others: first, where it needs no room of theirs."""
+    if draft.has_to_make_room:
+        gone = [Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in stops]
+        return [*gone, Place(intent=stop)]
     return [
         Place(intent=stop),
         *(Cancel(order=order, reason=Reason.ORPHAN_CANCELED, after=stop.id) for order in stops),
@@ -578,10 +595,11 @@ def _reduce_position(draft: _Draft, position: Position, decision: Decision) -> t
 
     Margin: the rest gets its stop before the old ones go, so that it is never without one.
 
-    Where that is not taken nothing else happens. On spot the stops lock the coins: they go, the
-    part is sold, and the rest gets its stop, within one tick. What would be left below the
-    exchange's minimum is closed with it. Nothing while stops or market orders are forbidden: all
-    keeps its stop.
+    Where that is not taken nothing else happens. Where closes share the position the old ones make
+    room first, for the stop of the rest and then for the close. On spot the stops lock the coins:
+    they go, the part is sold, and the rest gets its stop, within one tick. What would be left below
+    the exchange's minimum is closed with it. Nothing while stops or market orders are forbidden:
+    all keeps its stop.
     """
     left = position.lots - decision.lots
     if left < (1 if draft.rules is None else max(1, draft.rules.min_lots)):
@@ -593,7 +611,7 @@ def _reduce_position(draft: _Draft, position: Position, decision: Decision) -> t
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
         return _close_position(draft, position, Reason.EXIT_UNPROTECTED)
     mine = [order for order in draft.holdings.orders if order.intent.side is position.side]
-    first = None if draft.settings.account.has_locks else stop.id
+    first = None if draft.has_to_make_room else stop.id
     cancels = [
         Cancel(order=order, reason=decision.reason, after=first)
         for order in mine
@@ -607,8 +625,10 @@ def _reduce_position(draft: _Draft, position: Position, decision: Decision) -> t
         lots=decision.lots,
         reason=decision.reason,
     )
-    if first is None:
+    if draft.settings.account.has_locks:
         return (*cancels, Place(intent=close), Place(intent=stop))
+    if first is None:
+        return (*cancels, Place(intent=stop), Place(intent=close, after=stop.id))
     return (Place(intent=stop), *cancels, Place(intent=close, after=first))
 
 
@@ -623,15 +643,48 @@ def _unlock_coins(draft: _Draft, closes: list[Order]) -> list[Step]:
     ]
 
 
-def _surplus(closes: list[Order], lots: int) -> list[Step]:
-    """The youngest stops that can go while the position stays covered."""
-    covered = _covered_lots(closes)
-    steps: list[Step] = []
-    for order in reversed(closes):
-        if order.intent.purpose is Purpose.STOP and covered - order.remaining_lots >= lots:
-            covered -= order.remaining_lots
-            steps.append(Cancel(order=order, reason=Reason.ORPHAN_CANCELED))
-    return steps
+def _surplus(draft: _Draft, position: Position, closes: list[Order]) -> list[Step]:
+    """The stops that can go while the position stays covered: the youngest, or the largest where
+    less is left over then.
+
+    Where none can and one is larger than what it protects, another of the right size takes its
+    place: a real exchange need not take a close of more than there is.
+    """
+    stops = [order for order in closes if order.intent.purpose is Purpose.STOP]
+    excess = _covered_lots(closes) - position.lots
+    youngest = _removable(stops[::-1], excess)
+    by_size = sorted(stops, key=lambda order: (order.remaining_lots, order.order_id), reverse=True)
+    largest = _removable(by_size, excess)
+    gone = largest if _sum_lots(largest) > _sum_lots(youngest) else youngest
+    if gone or not excess or not draft.is_real:
+        return [Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in gone]
+    return _shrink_stop(draft, position, max(stops, key=lambda order: order.remaining_lots), excess)
+
+
+def _removable(stops: Sequence[Order], excess: int) -> list[Order]:
+    """In this order those that are no more than what is too much."""
+    gone: list[Order] = []
+    for order in stops:
+        if order.remaining_lots <= excess:
+            excess -= order.remaining_lots
+            gone.append(order)
+    return gone
+
+
+def _sum_lots(orders: Sequence[Order]) -> int:
+    return sum(order.remaining_lots for order in orders)
+
+
+def _shrink_stop(draft: _Draft, position: Position, old: Order, excess: int) -> list[Step]:
+    trigger = old.intent.trigger_price
+    if trigger is None:
+        raise AssertionError("a stop has a trigger")
+    stop = _stop(draft, position, old.remaining_lots - excess, trigger)
+    is_passed = draft.mark is not None and stop.is_reached(int(draft.mark))
+    rests = any(order.intent.is_opening for order in draft.holdings.orders)
+    if rests or is_passed or draft.is_suspended or not draft.is_stop_allowed:
+        return []
+    return _replace_stops(draft, [old], stop)
 
 
 def _target(

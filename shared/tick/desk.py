@@ -38,12 +38,14 @@ from shared.core.types import (
     PositionPlan,
     Purpose,
     Rejected,
+    Side,
     TrackedOrder,
     Trade,
     Unknown,
 )
 from shared.orders import plan as planning
 from shared.orders.carry_out import record_of
+from shared.orders.closing import has_shared_closes
 from shared.orders.correcting import Corrected
 from shared.orders.ports import Exchange, Fence
 from shared.stores.lease import Lease
@@ -95,6 +97,8 @@ class Desk:
         self._unfound: dict[str, OpenIntent] = {}
         self._permission: OrderIntent | None = None
         self._stops_at: list[int] = []
+        self._there: Mapping[Side, int] = {}
+        self._canceled: set[int] = set()
         self.fates: dict[str, Fate] | None = None if ledger is None else {}
         self.records: list[OrderRecord] = []
         self.intents: list[Document] = []
@@ -154,7 +158,8 @@ class Desk:
         """
         if holdings.ledger is None:
             return holdings
-        self._ledger = holdings.ledger
+        self._ledger, self._there = holdings.ledger, holdings.there_lots or {}
+        self._canceled.clear()
         self._fills, self._trades = (
             (*self._fills, *holdings.fills),
             (*self._trades, *holdings.trades),
@@ -173,6 +178,15 @@ class Desk:
         """
         if self._ledger is None:
             return
+        if self._settings.account.has_debt:
+            is_shared = has_shared_closes(
+                self._ledger,
+                intent,
+                outcome,
+                there_lots=self._there.get(intent.side, 0),
+                canceled=self._canceled,
+            )
+            self._ledger = copy_with(self._ledger, has_shared_closes=is_shared)
         if isinstance(outcome, Accepted):
             followed = TrackedOrder(order=outcome.order)
             if intent.purpose is Purpose.STOP:
@@ -201,6 +215,8 @@ class Desk:
             outcome = self._exchange.cancel(
                 step.order, now_ms=self._time_of_a_request(), fence=self.fence
             )
+            if isinstance(outcome, Accepted):
+                self._canceled.add(step.order.order_id)
             return self._add_record(record_of(step, outcome))
         return self._place(step, book=book, rules=rules, plan=plan)
 

@@ -50,13 +50,15 @@ class Target:
     def __init__(self, seed: int) -> None:
         self.seed, self.asked = seed, Counter[int]()
 
+    def weight(self, as_of: int) -> float:
+        return random.Random(f"{self.seed} {as_of}").choice([0.0, 0.3, 0.6, 1.0, -0.5, -1.0])
+
     def __call__(self, seen: Market, **_: Any) -> Signal | None:
         quarters = seen.candles[Timeframe.M15]
         if not len(quarters):
             return None
         as_of = int(quarters.closed_at[-1])
         self.asked[as_of] += 1
-        weight = random.Random(f"{self.seed} {as_of}").choice([0.0, 0.3, 0.6, 1.0, -0.5, -1.0])
         return signal_of(
             as_of=as_of,
             close=int(quarters.close[-1]),
@@ -64,7 +66,7 @@ class Target:
             side=None,
             strength=0.0,
             model="script",
-            target_weight=weight,
+            target_weight=self.weight(as_of),
             target_as_of=as_of,
             target_volatility=0.3,
         )

@@ -16,6 +16,8 @@ from shared.core.settings import load_settings
 from shared.core.types import Book, PairRules
 from shared.exchanges.bitbank.probe.danger import probe_plan
 from shared.exchanges.sandbox.private.settings import READINGS
+from shared.tick.live.documents import LiveDocuments
+from shared.turn.state import State
 from tests.support.account_stories import T0, market
 from tests.support.live_world import CAPITAL, LiveWorld, live_world
 from tests.support.probe_world import WHO, ProbeProcess, leftovers
@@ -268,6 +270,29 @@ def test_it_is_told_once_as_an_act_of_a_person_and_the_book_goes_on() -> None:
         assert all(not report.fills for report in later)
         assert later[-1].equity_jpy == CAPITAL  # its cost is no trade of the bot's
         assert outcome.cost_jpy > 0
+
+
+@pytest.mark.parametrize("closes", ["apart", "together"])
+def test_the_bot_knows_afterwards_how_closes_count_and_which_orders_were_seen(closes: str) -> None:
+    with live_world(MARKET, script=silent(), readings={"closes": closes}) as world:
+        started(world)
+        world.tick(AT + INTERVAL)
+        world.source.advance_to(world.source.now_ms() + LEASE_MS)
+        ProbeProcess(world).run()
+        world.tick(AT + 4 * INTERVAL)
+        stored = world.bot.peek()
+        assert stored is not None
+        ledger = State.decode_state(stored.data["state"], world.settings).ledger
+        assert ledger is not None
+        assert ledger.has_shared_closes is (closes == "together")
+        seen = LiveDocuments(world.documents, world.settings.id).probe()
+        assert seen is not None
+        expected = {"entry", "stop", "close"} | ({"target"} if closes == "apart" else set())
+        assert set(seen.purposes) == expected
+        ProbeProcess(world).run()
+        again = LiveDocuments(world.documents, world.settings.id).probe()
+        assert again is not None
+        assert set(again.purposes) == expected
 
 
 def test_only_a_live_bot_probes() -> None:

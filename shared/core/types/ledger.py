@@ -56,7 +56,8 @@ class Traces:
     ledger explains.
 
     Where two readings agree in it, and the second comes long enough after the order could last
-    arrive, there is no such order. `read_at` and `newest_order_id` only say which reading it was.
+    arrive, there is no such order. `read_at` and `newest_order_id` only say which reading it was;
+    since `lots_since` every reading has shown the same lots.
 
     >>> Traces(read_at=0, newest_order_id=7, long_lots=12).lots(Side.LONG)
     12
@@ -69,6 +70,7 @@ class Traces:
     jpy: Decimal = Decimal(0)
     btc: Decimal = Decimal(0)
     strangers: tuple[int, ...] = ()
+    lots_since: int = 0
 
     def lots(self, side: Side) -> int:
         """How much more of a side is there than the ledger explains."""
@@ -231,7 +233,8 @@ class Ledger:
     the first reading. `booked` are the executions that a reading may show again. `unseen` are
     orders that protect whose answers were lost, and that no reading has shown. `ended` are orders
     that ended lately and are booked whole: nobody follows them again. `corrected_by` is the
-    person's correction that was made last.
+    person's correction that was made last. `has_shared_closes`: whether orders that close the same
+    position share its quantity, as the exchange last showed; None where it never did.
 
     >>> ledger = Ledger(capital_jpy=Decimal(200_000), cash_jpy=Decimal(200_000), opened_at=0)
     >>> ledger.lots(Side.LONG), ledger.next_fill_sequence
@@ -257,6 +260,7 @@ class Ledger:
     drift: Traces | None = None
     traces: Traces | None = None
     corrected_by: str = ""
+    has_shared_closes: bool | None = None
 
     def position(self, side: Side) -> Position | None:
         """What is held on one side by the book."""

@@ -389,8 +389,11 @@ def _traces(
     lots = {side: there[side] - _lots(positions, side) for side in Side}
     coins = Decimal(0) if kind.has_debt else btc_from_lots(_lots(positions, Side.LONG))
     ours = {one.order.order_id for one in ledger.tracked}
+    before = ledger.traces
+    is_same = before is not None and all(before.lots(side) == lots[side] for side in Side)
     return Traces(
         read_at=reading.read_at,
+        lots_since=before.lots_since if before is not None and is_same else reading.read_at,
         newest_order_id=max(ledger.newest_order_id, reading.newest_order_id),
         long_lots=lots[Side.LONG],
         short_lots=lots[Side.SHORT],
@@ -428,23 +431,17 @@ def _position_issues(
     traces: Traces,
     kind: AccountKind,
 ) -> list[Issue]:
-    """More or less than is booked: what a reading before this one showed as well is told as it is,
-    what is new may be bitbank's own delay.
+    """More or less than is booked: what readings have shown for a while is told as it is, what is
+    new may be bitbank's own delay.
     """
     issues = []
     ours = {one.order.order_id for one in ledger.tracked} | {0}
-    before = ledger.traces
     for side in Side:
         beyond = there[side] - _lots(positions, side)
         if not beyond or _is_fresh(reading, side, kind, ours):
             continue
-        is_old = (
-            before is not None
-            and before.lots(side) == beyond
-            and traces.read_at - before.read_at > LAG_MS
-        )
         reason = Reason.ACCOUNT_UNSETTLED
-        if is_old:
+        if traces.read_at - traces.lots_since > LAG_MS:
             reason = Reason.POSITION_UNEXPLAINED if beyond > 0 else Reason.POSITION_SHORT
         context = {
             "side": str(side),

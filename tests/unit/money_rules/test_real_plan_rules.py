@@ -1,0 +1,420 @@
+"""What is sent to a real exchange and differs from paper, step by step: stops that share the
+position with other orders, stops that are too large, refusals, and rules that are not known yet.
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from shared.core.reasons import Reason
+from shared.core.types import (
+    Accepted,
+    Action,
+    Decision,
+    Ledger,
+    OrderIntent,
+    OrderKind,
+    OrderRecord,
+    PairRules,
+    PolicyName,
+    Purpose,
+    Rejected,
+    Side,
+    TrackedOrder,
+    Unknown,
+)
+from shared.orders import plan as planning
+from shared.orders.closing import has_shared_closes
+from shared.orders.plan import Cancel, Place
+
+T0 = 1_699_999_200_000
+LONG, SHORT = Side.LONG, Side.SHORT
+RULES = PairRules()
+BREAK = replace(RULES, circuit_break_mode="CIRCUIT_BREAK")
+STOP_AT = 900_000
+PLAN = {"stop_price": STOP_AT, "target_price": 1_200_000}
+NO_TARGET = {**PLAN, "target_price": STOP_AT}
+"""The mark is beyond the target, so that none is placed."""
+TARGET_STOP = 975_000
+"""Where the target policy has the stop of a position from 1,000,000."""
+
+
+def book_of(*, is_shared=None, **more):
+    money = Decimal(1_000_000)
+    return Ledger(
+        capital_jpy=money, cash_jpy=money, opened_at=0, has_shared_closes=is_shared, **more
+    )
+
+
+@pytest.fixture
+def held(made):
+    """A real position of 100 lots from 1,000,000 with some orders; the mark is where it began."""
+
+    def holding(*orders, lots=100, side=LONG, mark=1_000_000, is_shared=None, there=None, **more):
+        position = made.position(made.part(1_000_000, lots), side=side)
+        return made.holdings(
+            position,
+            orders=orders,
+            mark_price=None if mark is None else Decimal(mark),
+            ledger=book_of(is_shared=is_shared),
+            there_lots={side: lots if there is None else there},
+            **more,
+        )
+
+    return holding
+
+
+@pytest.fixture
+def settings(made):
+    def told(*, account="margin", policy=PolicyName.BARRIER):
+        return made.settings(
+            account=account, risk={"policy": policy, "exposure": {"stop_rate": 0.025}}
+        )
+
+    return told
+
+
+@pytest.fixture
+def protect(made, settings):
+    def protecting(holdings, *, plan=PLAN, rules=RULES, **more):
+        given = {name: more.pop(name) for name in ("account", "policy") if name in more}
+        return planning.protection(
+            holdings,
+            plan=None if plan is None else made.plan(**plan),
+            signal=None,
+            tick="T",
+            now_ms=T0,
+            settings=settings(**given),
+            rules=rules,
+            **more,
+        )
+
+    return protecting
+
+
+@pytest.fixture
+def after(settings):
+    def refused(holdings, *records, rules=RULES, is_blind=False, account="margin"):
+        return planning.after_refused_stops(
+            holdings,
+            records,
+            tick="T",
+            now_ms=T0,
+            settings=settings(account=account),
+            book=None,
+            rules=rules,
+            is_blind=is_blind,
+        )
+
+    return refused
+
+
+def stop(lots, trigger=STOP_AT, *, side=LONG, number=1):
+    return OrderIntent(
+        id=f"T.stop.{number}",
+        purpose=Purpose.STOP,
+        side=side,
+        kind=OrderKind.STOP,
+        lots=lots,
+        trigger_price=trigger,
+        reason=Reason.STOP_PLACED,
+    )
+
+
+def target(lots, *, number=1):
+    return OrderIntent(
+        id=f"T.target.{number}",
+        purpose=Purpose.TARGET,
+        side=LONG,
+        kind=OrderKind.LIMIT,
+        lots=lots,
+        price=PLAN["target_price"],
+        post_only=True,
+    )
+
+
+def close(lots, reason, *, number=1, side=LONG):
+    return OrderIntent(
+        id=f"T.close.{number}",
+        purpose=Purpose.CLOSE,
+        side=side,
+        kind=OrderKind.MARKET,
+        lots=lots,
+        reason=reason,
+    )
+
+
+def refusal(reason, *, side=LONG, lots=100, what="place", purpose=Purpose.STOP):
+    intent = replace(stop(lots, side=side, number=9), purpose=purpose)
+    return OrderRecord(what=what, intent=intent, outcome="rejected", reason=reason)
+
+
+def gone(order, reason=Reason.ORPHAN_CANCELED, after=None):
+    return Cancel(order=order, reason=reason, after=after)
+
+
+# a stop that is larger than its position
+
+
+def test_a_stop_of_more_than_is_held_makes_way_for_one_of_the_right_size(made, held, protect):
+    large = made.order(1, made.stop(STOP_AT, 140))
+    assert protect(held(large)) == (Place(intent=stop(100)), gone(large, after="T.stop.1"))
+
+
+def test_where_closes_share_the_position_the_large_stop_goes_first(made, held, protect):
+    large = made.order(1, made.stop(STOP_AT, 140))
+    assert protect(held(large, is_shared=True)) == (gone(large), Place(intent=stop(100)))
+
+
+def test_on_spot_the_large_stop_goes_first_too(made, held, protect):
+    large = made.order(1, made.stop(STOP_AT, 140))
+    assert protect(held(large), account="spot") == (gone(large), Place(intent=stop(100)))
+
+
+def test_of_several_stops_the_largest_shrinks_by_what_is_too_much(made, held, protect):
+    orders = [made.order(number, made.stop(STOP_AT, 60, id=f"{number}")) for number in (1, 2)]
+    assert protect(held(*orders)) == (Place(intent=stop(40)), gone(orders[0], after="T.stop.1"))
+    orders[1] = made.order(2, made.stop(STOP_AT, 70, id="2"))
+    assert protect(held(*orders)) == (Place(intent=stop(40)), gone(orders[1], after="T.stop.1"))
+
+
+def test_once_the_right_one_stands_beside_the_large_one_that_goes(made, held, protect):
+    large = made.order(1, made.stop(STOP_AT, 140))
+    right = made.order(2, made.stop(STOP_AT, 100, id="2"))
+    assert protect(held(large, right)) == (gone(large),)
+
+
+def test_a_large_stop_stays_while_an_entry_fills_or_no_stop_may_be_placed(made, held, protect):
+    large = made.order(1, made.stop(STOP_AT, 140))
+    entry = made.order(2, made.entry(990_000, id="T.entry.1"))
+    assert protect(held(large, entry)) == ()
+    assert protect(held(large), plan=NO_TARGET, rules=BREAK) == ()
+    assert protect(held(large), plan=NO_TARGET, rules=replace(RULES, status="HALT")) == ()
+
+
+def test_a_large_stop_whose_trigger_is_passed_is_left_to_fire(made, held, protect):
+    large = made.order(1, made.stop(STOP_AT, 140))
+    assert protect(held(large, mark=STOP_AT), plan=NO_TARGET) == ()
+    assert protect(held(large, mark=STOP_AT + 1), plan=NO_TARGET) != ()
+
+
+def test_on_paper_a_stop_may_be_larger_than_what_is_held(made, held, protect):
+    large = made.order(1, made.stop(STOP_AT, 140))
+    assert protect(replace(held(large), ledger=None), plan=NO_TARGET) == ()
+
+
+# what the exchange refuses to protect
+
+
+def test_a_refused_stop_closes_what_it_was_for(held, after):
+    steps = after(held(), refusal(Reason.REJECTED_BY_EXCHANGE))
+    assert steps == (Place(intent=close(100, Reason.EXIT_UNPROTECTED)),)
+
+
+def test_nothing_is_closed_for_a_refusal_of_the_other_side_or_of_none(held, after):
+    assert after(held()) == ()
+    assert after(held(), refusal(Reason.REJECTED_BY_EXCHANGE, side=SHORT)) == ()
+
+
+def test_on_paper_a_refused_stop_is_left_to_the_next_look(held, after):
+    paper = replace(held(), ledger=None)
+    assert after(paper, refusal(Reason.REJECTED_BY_EXCHANGE)) == ()
+
+
+def test_a_target_that_holds_the_quantity_makes_room_for_the_stop(made, held, after):
+    resting = made.order(1, made.target(1_200_000))
+    steps = after(held(resting), refusal(Reason.QUANTITY_HELD))
+    assert steps == (gone(resting, Reason.STOP_PLACED),)
+
+
+def test_what_only_does_not_show_yet_is_waited_for(held, after):
+    assert after(held(), refusal(Reason.QUANTITY_HELD)) == ()
+
+
+def test_nothing_is_cancelled_for_a_close_before_the_rules_are_known(made, held, after):
+    resting = made.order(1, made.target(1_200_000))
+    other = refusal(Reason.REJECTED_BY_EXCHANGE)
+    assert after(held(resting), other, rules=None) == ()
+    assert after(held(resting), other, rules=None, is_blind=True) == (
+        gone(resting, Reason.EXIT_UNPROTECTED),
+        Place(intent=close(100, Reason.EXIT_UNPROTECTED)),
+    )
+
+
+def test_where_there_was_no_room_for_the_smaller_stop_the_large_one_goes_first(made, held, after):
+    large = made.order(1, made.stop(STOP_AT, 140))
+    steps = after(held(large, is_shared=True), refusal(Reason.QUANTITY_HELD))
+    assert steps == (gone(large), Place(intent=stop(100)))
+    assert after(held(large, is_shared=False), refusal(Reason.QUANTITY_HELD)) == ()
+    assert after(held(large, is_shared=True)) == ()
+
+
+def test_refused_stops_are_those_that_were_placed_and_not_taken():
+    refused = refusal(Reason.QUANTITY_HELD)
+    others = [
+        refusal(Reason.QUANTITY_HELD, what="cancel"),
+        refusal(Reason.QUANTITY_HELD, purpose=Purpose.TARGET),
+        replace(refused, outcome="accepted"),
+        replace(refused, outcome="unknown"),
+    ]
+    assert planning.refused_stops([*others, refused]) == (refused,)
+
+
+# whole positions
+
+
+def test_what_the_exchange_does_not_show_yet_gets_its_stop_later(made, held, protect):
+    assert protect(held(there=60), plan=NO_TARGET) == (Place(intent=stop(60)),)
+    first = made.order(1, made.stop(STOP_AT, 60))
+    assert protect(held(first, there=60), plan=NO_TARGET) == (Place(intent=stop(40)),)
+    assert protect(held(first, there=80), plan=NO_TARGET) == (Place(intent=stop(20)),)
+
+
+def test_the_fifth_stop_ends_the_entry(made, held, protect):
+    entry = made.order(9, made.entry(990_000, id="T.entry.1"))
+    four = [made.order(number, made.stop(STOP_AT, 20, id=f"{number}")) for number in range(1, 5)]
+    assert protect(held(*four, entry)) == (
+        Place(intent=stop(20)),
+        gone(entry, Reason.ENTRY_EXPIRED),
+    )
+    assert protect(held(*four[1:], entry)) == (Place(intent=stop(40)),)
+
+
+def test_a_target_waits_for_the_end_of_the_entry_and_replaces_one_of_a_part(made, held, protect):
+    whole = made.order(1, made.stop(STOP_AT))
+    entry = made.order(9, made.entry(990_000, id="T.entry.1"))
+    assert protect(held(whole, entry)) == ()
+    assert protect(held(whole)) == (Place(intent=target(100)),)
+    small = made.order(2, made.target(1_200_000, 60))
+    assert protect(held(whole, small)) == (gone(small), Place(intent=target(100)))
+    other = made.order(3, replace(made.target(1_200_000, 60), purpose=Purpose.CLOSE))
+    assert protect(held(whole, other)) == ()
+    right = made.order(4, made.target(1_200_000, 100))
+    assert protect(held(whole, right)) == ()
+
+
+def test_nothing_is_closed_blindly_while_the_rules_may_still_be_read(made, held, protect):
+    resting = made.order(1, made.target(1_200_000))
+    lost = {"plan": None, "rules": None}
+    assert protect(held(resting), **lost) == ()
+    assert protect(held(resting), **lost, is_blind=True) == (
+        gone(resting, Reason.EXIT_UNPROTECTED),
+        Place(intent=close(100, Reason.EXIT_UNPROTECTED)),
+    )
+    assert protect(held(), **lost) == (Place(intent=close(100, Reason.EXIT_UNPROTECTED)),)
+
+
+def test_no_more_is_closed_than_the_exchange_shows(held, protect):
+    assert protect(held(there=70), plan=None) == (Place(intent=close(70, Reason.EXIT_UNPROTECTED)),)
+    assert protect(held(there=0), plan=None) == ()
+
+
+# one stop for a position that grew
+
+
+@pytest.mark.parametrize(("is_shared", "count"), [(None, 2), (False, 2), (True, 3), (True, 4)])
+def test_stops_are_merged_the_new_one_first_where_there_is_room(
+    made, held, protect, is_shared, count
+):
+    orders = [
+        made.order(number, made.stop(TARGET_STOP, 120 // count, id=f"{number}"))
+        for number in range(1, count + 1)
+    ]
+    steps = protect(held(*orders, lots=120, is_shared=is_shared), policy=PolicyName.TARGET)
+    if is_shared and count <= planning.MOST_STOPS:
+        assert steps == ()
+    elif is_shared:
+        expected = [gone(order) for order in orders]
+        assert steps == (*expected, Place(intent=stop(120, TARGET_STOP)))
+    else:
+        expected = [gone(order, after="T.stop.1") for order in orders]
+        assert steps == (Place(intent=stop(120, TARGET_STOP)), *expected)
+
+
+def test_a_part_is_closed_with_the_stop_of_the_rest_before_it(made, held, settings):
+    whole = made.order(1, made.stop(TARGET_STOP))
+    reduce = Decision(
+        action=Action.REDUCE, as_of=T0, reason=Reason.EXIT_EXPOSURE, side=LONG, lots=40
+    )
+
+    def steps(**more):
+        return planning.orders(
+            reduce,
+            held(whole, **more),
+            book=made.book(999_999, 1_000_001),
+            rules=RULES,
+            tick="T",
+            now_ms=T0,
+            deadline_at=T0 + 1,
+            settings=settings(policy=PolicyName.TARGET),
+        )
+
+    rest, part = stop(60, TARGET_STOP), close(40, Reason.EXIT_EXPOSURE, number=2)
+    assert steps(is_shared=True) == (
+        gone(whole, Reason.EXIT_EXPOSURE),
+        Place(intent=rest),
+        Place(intent=part, after="T.stop.1"),
+    )
+    assert steps(is_shared=False) == (
+        Place(intent=rest),
+        gone(whole, Reason.EXIT_EXPOSURE, after="T.stop.1"),
+        Place(intent=part, after="T.stop.1"),
+    )
+
+
+# what an answer says of closes
+
+
+@pytest.fixture
+def learned(made):
+    def answered(outcome, *, lots=60, there=100, resting=60, known=None, **more):
+        orders = [made.order(1, made.stop(STOP_AT, resting, side=more.pop("of", LONG)))]
+        tracked = tuple(TrackedOrder(order=one, status=more.pop("status", "")) for one in orders)
+        intent = more.pop("intent", made.target(1_200_000, lots))
+        return has_shared_closes(
+            book_of(is_shared=known, tracked=tracked), intent, outcome, there_lots=there, **more
+        )
+
+    return answered
+
+
+HELD = Rejected(reason=Reason.QUANTITY_HELD)
+
+
+def test_a_refusal_beside_what_rests_says_that_closes_share_the_position(learned):
+    assert learned(HELD) is True
+    assert learned(HELD, known=False) is True
+    assert learned(HELD, lots=100, resting=1) is True
+
+
+def test_an_order_that_is_taken_beside_what_rests_says_that_they_do_not(made, learned):
+    taken = Accepted(order=made.order(2, made.target(1_200_000, 60)))
+    assert learned(taken) is False
+    assert learned(taken, known=True) is False
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"lots": 40},  # there was room for both
+        {"lots": 101},  # it is more than there is
+        {"there": 59},
+        {"there": 120},
+        {"status": "CANCELED_UNFILLED"},
+        {"canceled": (1,)},
+        {"of": SHORT},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("known", [None, True, False])
+def test_an_answer_that_may_have_another_cause_says_nothing(made, learned, more, known):
+    taken = Accepted(order=made.order(2, made.target(1_200_000, 60)))
+    assert learned(HELD, known=known, **more) is known
+    assert learned(taken, known=known, **more) is known
+
+
+def test_other_refusals_silence_and_entries_say_nothing(made, learned):
+    assert learned(Rejected(reason=Reason.REJECTED_BY_EXCHANGE)) is None
+    assert learned(Unknown(), known=True) is True
+    assert learned(HELD, intent=made.entry(990_000, 60)) is None
