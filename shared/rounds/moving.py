@@ -27,6 +27,8 @@ from shared.tick.documents import BotDocuments
 
 COLLECTIONS = ("intents", "trades", "fills", "days", "ticks", "audit")
 """Of these the bot's own documents go along; of `SHARED` all."""
+STANDING = ("live", "probes", "readings", "parity")
+"""What people have written down of its real money: one document each."""
 SHARED = "trials"
 OBJECTS = ("candles/", "archive/bundles/", "apart/bundles/", "bundles/")
 POINTER = "bundles/current.json"
@@ -67,7 +69,7 @@ class BotMove:
     ... )
     >>> move = BotMove(old, new, "a", who="ann", why="another disk", now_ms=lambda: 7)
     >>> [count.source == count.target for count in move.run()]
-    [True, True, True, True, True, True, True, True]
+    [True, True, True, True, True, True, True, True, True]
     >>> BotDocuments(old.documents, "a").control().moved.store
     'sqlite:///new'
     >>> [halt.why for halt in BotDocuments(new.documents, "a").control().halts.values()]
@@ -236,12 +238,32 @@ class BotMove:
     def _copy_documents(self) -> None:
         for collection in (*COLLECTIONS, SHARED):
             self._copy_collection(collection)
-        for name in ("paper", "watch"):
-            stored = self._source.documents.get(f"{name}/{self._bot}")
-            if stored is not None:
-                self._target.documents.commit(
-                    [Write(kind="put", path=stored.path, data=stored.data)]
-                )
+        for name in ("paper", "watch", *STANDING):
+            self._copy_one(f"{name}/{self._bot}")
+        started = self._source.documents.get(f"live/{self._bot}")
+        if started is not None:
+            self._copy_one(f"rights/{started.data.get('key', '')}")
+        self._copy_claims()
+
+    def _copy_one(self, path: str) -> None:
+        stored = self._source.documents.get(path)
+        if stored is not None:
+            self._target.documents.commit([Write(kind="put", path=path, data=stored.data)])
+
+    def _copy_claims(self) -> None:
+        """The sides of accounts that are the bot's. Raises `Conflict` where the target's are
+        another bot's.
+        """
+        for stored in self._source.documents.query("claims", limit=ALL):
+            ours = {side: bot for side, bot in stored.data["sides"].items() if bot == self._bot}
+            there = self._target.documents.get(stored.path)
+            sides = {} if there is None else there.data["sides"]
+            for side in ours:
+                if sides.get(side, self._bot) != self._bot:
+                    raise Conflict(say("move.claimed", side=side, bot=sides[side]))
+            if ours:
+                data = {**stored.data, "sides": {**sides, **ours}}
+                self._target.documents.commit([Write(kind="put", path=stored.path, data=data)])
 
     def _copy_collection(self, collection: str) -> None:
         """What is missing there or differs; of the bot's own also what is there alone."""
@@ -300,7 +322,7 @@ class BotMove:
                 yield one
 
     def _of_bot(self, place: BotPlace) -> Iterator[Document]:
-        for name in ("bots", "paper", "watch"):
+        for name in ("bots", "paper", "watch", *STANDING):
             stored = place.documents.get(f"{name}/{self._bot}")
             if stored is not None:
                 yield stored
@@ -313,7 +335,7 @@ class BotMove:
 
     def _counts(self) -> tuple[MovedCount, ...]:
         """How many each side holds; of what several bots share, how many of the source's."""
-        counts = [self._count_of_state()]
+        counts = [self._count_of_state(), self._count_of_standing()]
         for collection in (*COLLECTIONS, SHARED):
             here, there = (
                 {one.path: one.data for one in self._list(place, collection)}
@@ -338,6 +360,24 @@ class BotMove:
         held = [path for path in paths if here[path] is not None]
         same = sum(here[path] == there[path] for path in held)
         return MovedCount(what="state", source=len(held), target=same)
+
+    def _count_of_standing(self) -> MovedCount:
+        """What people have written down of its real money, and the sides that are its own."""
+        here, there = (self._standing_of(place) for place in (self._source, self._target))
+        same = sum(there.get(name) == told for name, told in here.items())
+        return MovedCount(what="live", source=len(here), target=same)
+
+    def _standing_of(self, place: BotPlace) -> dict[str, Any]:
+        stored = [place.documents.get(f"{name}/{self._bot}") for name in STANDING]
+        found: dict[str, Any] = {one.path: one.data for one in stored if one is not None}
+        started = found.get(f"live/{self._bot}")
+        rights = started and place.documents.get(f"rights/{started.get('key', '')}")
+        if rights:
+            found[rights.path] = rights.data
+        for one in place.documents.query("claims", limit=ALL):
+            ours = {side for side, bot in one.data["sides"].items() if bot == self._bot}
+            found |= {f"{one.path} {side}": self._bot for side in ours}
+        return found
 
 
 _MAY_REST = frozenset({"", "INACTIVE", "UNFILLED", "PARTIALLY_FILLED"})

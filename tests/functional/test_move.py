@@ -2,6 +2,7 @@
 stores ever tick it.
 """
 
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,14 +13,18 @@ from functions import wiring
 from scripts.cli import main
 from shared.core.errors import Conflict, Unavailable
 from shared.core.reasons import Reason
-from shared.core.types import TickStatus
+from shared.core.types import Side, TickStatus
 from shared.rounds.moving import COLLECTIONS, POINTER, BotMove, BotPlace
 from shared.stores.memory import MemoryBucket, MemoryDocuments
 from shared.stores.ports import DocumentStore, Write
 from shared.tick.documents import BotDocuments
 from tests.functional.test_tick_trouble import entered
+from tests.support import crash_matrix as matrix
+from tests.support.account_stories import T0, market
 from tests.support.dying_store import DyingStore
 from tests.support.emulators import fresh_project
+from tests.support.live_world import live_world
+from tests.support.tick_stories import Script
 from tests.support.world import DAY, HISTORY_DAYS, INTERVAL, START, World, world
 
 NOW = START + HISTORY_DAYS * DAY
@@ -201,7 +206,7 @@ def test_killed_at_any_call_it_is_run_again_and_no_two_stores_tick_at_any_time()
                 resumed += 1
             counts = BotMove(source, target, "a", **later).run()
             assert all(one.source == one.target for one in counts), (whose, lives, counts)
-            assert [one.source for one in counts[:3]] == [2, 3, 3]
+            assert [one.source for one in counts[:4]] == [2, 0, 3, 3]
             assert not is_ticking(old)
             assert is_ticking(new)
             assert bot_of(new).control().halts
@@ -260,3 +265,46 @@ def test_a_bucket_from_which_another_model_serves_is_refused_and_left_alone() ->
     assert theirs.get(POINTER).data == b"another"
     assert is_ticking(old)
     assert not is_ticking(new)
+
+
+def test_a_live_bot_keeps_its_start_its_sides_and_its_book_and_enters_without_another() -> None:
+    minutes = market(random.Random(3), 400, day_off=0.0)
+    with live_world(minutes, script=Script(3)) as here:
+        number = 6
+        while not here.tick(T0 + number * INTERVAL).positions:
+            number += 1
+        bot = here.settings.id
+        here.documents.create(f"rights/{here.key}", {"at": 1, "who": "ann", "key": here.key})
+        old = BotPlace(documents=here.documents, bucket=None, address="sqlite:///old")
+        new = BotPlace(documents=MemoryDocuments(), bucket=None, address="sqlite:///new")
+        counts = BotMove(old, new, bot, **{**ASKED, "now_ms": here.clock.now_ms}).run()
+        live = next(count for count in counts if count.what == "live")
+        assert live.source == live.target == 4  # the start, its key's rights, two sides
+        assert not here.tick(T0 + (number + 1) * INTERVAL).orders
+        here.documents = new.documents
+        held = here.tick(T0 + (number + 2) * INTERVAL)
+        assert held.status is TickStatus.HALTED
+        lots = {side: matrix._held_lots(here, here.truth(), side) for side in Side}
+        assert {one.side: one.lots for one in held.positions} == {
+            side: count for side, count in lots.items() if count
+        }
+        assert not [one for one in held.issues if one.reason is Reason.LIVE_NOT_STARTED]
+        halts = [halt.id for halt in here.bot.control().halts.values()]
+        later = here.clock.now_ms()
+        here.bot.resume(halts=halts, drawdown=0, who="ann", why="there", now_ms=later)
+        reports = [here.tick(T0 + (number + more) * INTERVAL) for more in range(3, 40)]
+        entries = [one for report in reports for one in report.orders if one.intent.is_opening]
+        assert entries
+
+
+def test_a_side_that_is_another_bots_in_the_other_store_is_refused() -> None:
+    minutes = market(random.Random(3), 60, day_off=0.0)
+    with live_world(minutes, script=Script(3)) as here:
+        here.tick(T0 + 6 * INTERVAL)
+        old = BotPlace(documents=here.documents, bucket=None, address="sqlite:///old")
+        new = BotPlace(documents=MemoryDocuments(), bucket=None, address="sqlite:///new")
+        path = here.documents.query("claims", limit=10)[0].path
+        new.documents.create(path, {"sides": {"short": "other"}})
+        with pytest.raises(Conflict, match="short side of that account is other's"):
+            BotMove(old, new, here.settings.id, **{**ASKED, "now_ms": here.clock.now_ms}).run()
+        assert here.bot.control().moved is None

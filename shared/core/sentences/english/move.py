@@ -4,6 +4,7 @@ SENTENCES = {
     "move.gone": "the bot has moved to {store}; here it does nothing any more",
     "move.arriving": "the bot is still being moved here from {store}",
     "move.go_there": "set BOT_STATE (and BOT_BUCKET) to {store}",
+    "move.claimed": "the {side} side of that account is {bot}'s in the other store",
     "move.leased": "a tick works on the bot's account now",
     "move.open_intent": (
         "the order {intent} is open; run a tick, and where it stays so, settle it by name"
