@@ -369,7 +369,8 @@ def test_a_part_is_closed_with_the_stop_of_the_rest_before_it(made, held, settin
 @pytest.fixture
 def learned(made):
     def answered(outcome, *, lots=60, there=100, resting=60, known=None, **more):
-        orders = [made.order(1, made.stop(STOP_AT, resting, side=more.pop("of", LONG)))]
+        stops = made.stop(STOP_AT, resting, side=more.pop("of", LONG))
+        orders = [made.order(1, more.pop("beside", stops))]
         tracked = tuple(TrackedOrder(order=one, status=more.pop("status", "")) for one in orders)
         intent = more.pop("intent", made.target(1_200_000, lots))
         return has_shared_closes(
@@ -418,3 +419,4 @@ def test_other_refusals_silence_and_entries_say_nothing(made, learned):
     assert learned(Rejected(reason=Reason.REJECTED_BY_EXCHANGE)) is None
     assert learned(Unknown(), known=True) is True
     assert learned(HELD, intent=made.entry(990_000, 60)) is None
+    assert learned(HELD, beside=made.entry(990_000, 60)) is None
