@@ -161,6 +161,7 @@ def health(ports: Ports, settings: Settings) -> VerbResult:
         "why": why,
         "last_tick": state.last_tick or None,
         "last_status": report.get("status"),
+        "last_mode": report.get("mode"),
         "last_reason": report.get("reason"),
         "last_tick_age_seconds": (now_ms - last) / 1000 if last else None,
         "model": state.model,

@@ -21,8 +21,9 @@ from shared.rounds.moving import BotMove, BotPlace, MovedCount
 def command(
     *, to: str, bucket_to: str | None, why: str | None, by: str | None, as_json: bool
 ) -> None:
-    """Hand the bot to another store: state, control, intents, paper account, trades, days, reports,
-    audit and trials, and with --bucket-to candles, bundles, and the pointer to what serves.
+    """Hand the bot to another store: state, control, intents, paper account, trades, fills, days,
+    reports, audit and trials, and with --bucket-to candles, bundles, and the pointer to what
+    serves.
 
     The bot is halted first and stays so. Refused while a tick works, an entry rests, an order is
     open, or the other store holds anything of this bot. Killed anywhere it is run again and goes

@@ -33,6 +33,7 @@ from shared.results.parity import (
     Comparison,
     Stretch,
     compare_reports,
+    last_stay,
     schedule_from,
     stretch_of,
 )
@@ -54,6 +55,7 @@ class Parity:
     """The answer.
 
     Attributes:
+        mode: Whose ticks were compared: since the bot is in it, and of one book.
         bot: What it did against the replay of the ticks that it ran, when they ran.
         on_time: That replay against one in which no tick was missed or late: what these cost. None
             where none was.
@@ -62,6 +64,7 @@ class Parity:
     """
 
     bot_id: str
+    mode: str
     equal: bool
     sentence: str
     start_at: int
@@ -140,6 +143,7 @@ def compare_stretch(here: Here, stretch: Stretch) -> Parity:
     bot = compare_reports(stretch.reports, lived.ticks, schedule=schedule)
     return Parity(
         bot_id=here.settings.id,
+        mode=here.settings.mode,
         equal=bot.is_equal,
         sentence=bot.sentence,
         start_at=stretch.start_at,
@@ -154,15 +158,16 @@ def compare_stretch(here: Here, stretch: Stretch) -> Parity:
     )
 
 
-def _reports(here: Here, days: float) -> list[TickReport]:
+def _reports(here: Here, days: float) -> tuple[TickReport, ...]:
     since_ms = here.clock.now_ms() - round((days + LEAD_IN_DAYS) * DAY_MS)
-    found = [
+    read = [
         TickReport.read(told) for told in here.bot.reports(since_ms=since_ms, limit=MOST_REPORTS)
     ]
+    found = last_stay(read, mode=here.settings.mode)
     if not found:
         raise UserError(
-            f"bot {here.settings.id!r} has no stored report of the last {days:g} days in"
-            f" {here.settings.state}",
+            f"bot {here.settings.id!r} has no stored report of its last stay in mode"
+            f" {here.settings.mode} of the last {days:g} days in {here.settings.state}",
             remedy="let it tick first, give more --days, or name its BOT_ID and BOT_STATE",
         )
     return found
@@ -276,6 +281,7 @@ def parity_lines(parity: Parity) -> list[str]:
         say(
             "parity.bot",
             bot=parity.bot_id,
+            mode=parity.mode,
             start=jst_text(parity.start_at),
             end=jst_text(parity.end_at),
         ),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from scripts.operation.bot import open_bot
-from scripts.operation.standing import load_standing
+from scripts.operation.standing import BotStanding, load_standing
 from scripts.operation.standing import standing_lines as told
 from scripts.output.console import emit, json_option
 from scripts.output.holdings import holdings_lines
@@ -13,7 +13,6 @@ from shared.core.calendar import jst_text
 from shared.core.sentences import say
 from shared.core.sentences.figures import duration
 from shared.core.settings import Settings
-from shared.core.types import TickReport
 from shared.turn.state import STALE_AFTER_INTERVALS, trouble
 
 
@@ -44,6 +43,7 @@ def command(context: click.Context, *, as_json: bool) -> None:
     why = trouble(state, now_ms=now_ms, settings=settings) if state is not None else ()
     fresh = (
         age is not None
+        and found.left is None
         and not why
         and age <= STALE_AFTER_INTERVALS * settings.tick.interval_seconds
     )
@@ -65,10 +65,11 @@ def command(context: click.Context, *, as_json: bool) -> None:
         "state_trouble": found.state_trouble,
         "model": found.model,
         "last_report": report,
+        "left_mode": None if found.left is None else found.left.mode,
         "last_decision": found.decided.decision if found.decided is not None else None,
     }
     lines = [
-        *_head(settings, report, age, why),
+        *_head(settings, found, age, why),
         *(holdings_lines(report) if report else []),
         *told(found, settings),
     ]
@@ -77,8 +78,9 @@ def command(context: click.Context, *, as_json: bool) -> None:
 
 
 def _head(
-    settings: Settings, report: TickReport | None, age: float | None, why: Sequence[str]
+    settings: Settings, found: BotStanding, age: float | None, why: Sequence[str]
 ) -> list[str]:
+    report = found.report
     profile = say("status.profile", profile=settings.profile) if settings.profile else ""
     lines = [
         say(
@@ -90,6 +92,9 @@ def _head(
             hash=settings.hash,
         )
     ]
+    if found.left is not None:
+        at = jst_text(found.left.finished_at)
+        return [*lines, say("status.other_mode", mode=settings.mode, left=found.left.mode, at=at)]
     if report is None or age is None:
         return [*lines, say("status.never_ticked", state=settings.state)]
     lines.append(

@@ -9,6 +9,7 @@ from functions import wiring
 from scripts.operation.bot import Here
 from shared.core.calendar import jst_day
 from shared.core.errors import BadData
+from shared.tick.books import day_path, present_book
 from shared.tick.control import ALL, OLDER
 from shared.tick.intents import decode_intents
 from shared.turn.state import State
@@ -68,8 +69,10 @@ def _account(here: Here) -> Iterator[Damage]:
 
 
 def _day(here: Here) -> Iterator[Damage]:
-    path = f"days/{here.settings.id}~{jst_day(here.clock.now_ms())}"
+    path = f"days/{here.settings.id}"
     try:
+        book = present_book(here.bot.peek(), here.settings)
+        path = day_path(here.settings.id, book, jst_day(here.clock.now_ms()))
         stored = here.bot.documents.get(path)
         sound = stored is None or isinstance(stored.data.get("equity"), dict)
     except (BadData, AttributeError):

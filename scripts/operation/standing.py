@@ -4,6 +4,7 @@ last candle.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -35,7 +36,8 @@ RECENT_TICKS = 60
 class BotStanding:
     """What people look for first. `state` None: it cannot be read.
 
-    `decided` is the report that decided on the last candle.
+    `report` is the last one since the bot is in its mode, `decided` the one that decided on the
+    last candle. `left` is the last report at all, where the bot was in another mode then.
     """
 
     control: Ordered
@@ -46,6 +48,7 @@ class BotStanding:
     model: str
     now_ms: int
     open_orders: Sequence[OpenOrder] = ()
+    left: TickReport | None = None
 
 
 def load_standing(here: Here) -> BotStanding:
@@ -58,7 +61,8 @@ def load_standing(here: Here) -> BotStanding:
         )
     except (BadData, AttributeError) as error:
         trouble = str(error)
-    reports = _readable(here.bot.latest(RECENT_TICKS))
+    read = _readable(here.bot.latest(RECENT_TICKS))
+    reports = list(takewhile(lambda one: one.mode == here.settings.mode, read))
     report = reports[0] if reports else None
     decided = next(
         (one for one in reports if one.decision is not None and one.decision.reason not in SILENT),
@@ -73,6 +77,7 @@ def load_standing(here: Here) -> BotStanding:
         model=_serving(here, report),
         open_orders=open_orders(here),
         now_ms=here.clock.now_ms(),
+        left=read[0] if read and report is None else None,
     )
 
 

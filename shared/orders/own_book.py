@@ -43,7 +43,8 @@ from shared.orders.closing import position_left
 class Executed:
     """One execution of an order, in our own units.
 
-    `fee_jpy` is the fee that arose with it; `interest_jpy` what a close paid, None where the
+    `number` is the exchange's, 0 where a person corrected the book. `fee_jpy` is the fee that arose
+    with it; `interest_jpy` what a close paid, None where the
     exchange does not say.
     """
 
@@ -234,6 +235,7 @@ def _fill(ledger: Ledger, intent: OrderIntent, done: Executed) -> Fill:
         lots=done.lots,
         maker=done.is_maker,
         fee_jpy=jpy(fee),
+        execution_id=done.number or None,
     )
 
 

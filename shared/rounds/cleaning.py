@@ -1,9 +1,9 @@
 """What nobody needs any longer goes: old results of backtests with their jobs, reports of ticks,
 delivered alerts, closed intents.
 
-Trades, days, trials, audit, models and weeks of retraining stay for ever. So does whatever is still
-referred to: a job that is not over, the newest job, a protected one, an open intent, an alert that
-waits.
+Trades, fills, days, trials, audit, models and weeks of retraining stay for ever. So does whatever
+is still referred to: a job that is not over, the newest job, a protected one, an open intent, an
+alert that waits.
 
 A round takes a batch of each kind away at most, and the next one goes on; so it does where a round
 is killed.

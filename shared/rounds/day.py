@@ -11,8 +11,9 @@ import msgspec
 from shared.core.calendar import DAY_MS, JST_MS, jst_day
 from shared.core.errors import BadData
 from shared.core.settings import Settings
-from shared.core.types import Alert, Position, Trade
+from shared.core.types import Alert, BookName, Position, Trade
 from shared.stores.ports import Document
+from shared.tick.books import day_path, present_book
 from shared.tick.documents import BotDocuments
 from shared.turn.state import State
 
@@ -48,10 +49,11 @@ class DayFacts:
     Attributes:
         equity: Instants with the equity in yen, oldest first; the first may lie before `begin_at`.
         peak_jpy: The highest equity that the drawdown limit knows; None where nobody knows.
-        trades: Those that were closed, oldest first.
+        trades: Those that were closed in the book that goes on, oldest first.
+        elsewhere: Those of other books, by their mode: before the bot went live, or came back.
         statuses: How many ticks came to which end; `unfinished` were claimed and left no report.
         marks: Prices at which the first and the last tick valued bitcoin; none, or both.
-        positions: What was held when the last tick ended.
+        positions: What was held when the last tick of this book ended.
         alerts: Those that were noticed, or found dead, in this time, and all that wait.
         damaged: Paths of documents that could not be read.
         cut: Collections of which there was more than is read.
@@ -62,6 +64,7 @@ class DayFacts:
     equity: tuple[tuple[int, Decimal], ...] = ()
     peak_jpy: Decimal | None = None
     trades: tuple[Trade, ...] = ()
+    elsewhere: Mapping[str, tuple[Trade, ...]] = field(default_factory=dict)
     statuses: Mapping[str, int] = field(default_factory=dict)
     marks: tuple[float, float] | None = None
     positions: tuple[Position, ...] = ()
@@ -92,12 +95,14 @@ def read_day(bot: BotDocuments, settings: Settings, *, begin_at: int, end_at: in
     """
     reader = _DayReader(bot, settings, begin_at, end_at)
     statuses, marks, positions = reader.read_ticks()
+    closed = reader.read_closed_trades()
     return DayFacts(
         begin_at=begin_at,
         end_at=end_at,
         equity=reader.read_equity(),
         peak_jpy=reader.read_peak(),
-        trades=reader.read_closed_trades(),
+        trades=closed.get(reader.book, ()),
+        elsewhere=_by_mode({book: all_ for book, all_ in closed.items() if book != reader.book}),
         statuses=statuses,
         marks=marks,
         positions=positions,
@@ -115,6 +120,12 @@ class _DayReader:
         self._begin_at, self._end_at = begin_at, end_at
         self.damaged: set[str] = set()
         self.cut: set[str] = set()
+        self._peeked = self._read(self._path, bot.peek)
+        self.book = present_book(self._peeked, settings)
+
+    @property
+    def _path(self) -> str:
+        return f"bots/{self._bot.bot}"
 
     def read_equity(self) -> tuple[tuple[int, Decimal], ...]:
         """From the last candle before the day to its last one. That of the very end belongs to the
@@ -123,7 +134,7 @@ class _DayReader:
         found: dict[int, Decimal] = {}
         instants = (self._begin_at - 1, self._begin_at, self._end_at - 1)
         for date in dict.fromkeys(map(jst_day, instants)):
-            path = f"days/{self._bot.bot}~{date}"
+            path = day_path(self._bot.bot, self.book, date)
             found |= self._read(path, partial(self._day_equity, path)) or {}
         before = max((at for at in found if at < self._begin_at), default=None)
         return tuple(
@@ -139,20 +150,23 @@ class _DayReader:
 
     def read_peak(self) -> Decimal | None:
         def peak() -> Decimal | None:
-            stored = self._bot.peek()
+            stored = self._peeked
             state = State.decode_state(
                 None if stored is None else stored.data.get("state"), self._settings
             )
             return None if state.limits is None else _amount(state.limits.equity_peak_jpy)
 
-        return self._read(f"bots/{self._bot.bot}", peak)
+        return self._read(self._path, peak)
 
-    def read_closed_trades(self) -> tuple[Trade, ...]:
+    def read_closed_trades(self) -> dict[BookName, tuple[Trade, ...]]:
         found = self._bot.documents.query(
             "trades", field="closed_at", op=">=", value=self._begin_at, limit=MOST_TRADES
         )
-        trades = (trade for _, trade in self._each(found, MOST_TRADES, _trade))
-        return tuple(trade for trade in trades if trade.closed_at < self._end_at)
+        books: dict[BookName, tuple[Trade, ...]] = {}
+        for _, (book, trade) in self._each(found, MOST_TRADES, _trade):
+            if trade.closed_at < self._end_at:
+                books[book] = (*books.get(book, ()), trade)
+        return books
 
     def read_ticks(
         self,
@@ -163,12 +177,12 @@ class _DayReader:
         statuses: dict[str, int] = {}
         marks: list[float] = []
         positions: tuple[Position, ...] = ()
-        for _, (claimed_at, status, mark, held) in self._each(found, MOST_TICKS, _tick):
+        for _, (claimed_at, status, mark, book, held) in self._each(found, MOST_TICKS, _tick):
             if claimed_at >= self._end_at:
                 continue
             statuses[status] = statuses.get(status, 0) + 1
             marks += [] if mark is None else [mark]
-            positions = positions if held is None else held
+            positions = positions if held is None or book != self.book else held
         return statuses, (marks[0], marks[-1]) if len(marks) > 1 else None, positions
 
     def read_alerts(self) -> tuple[DayAlert, ...]:
@@ -211,24 +225,37 @@ def _amount(yen: Decimal) -> Decimal:
     return yen
 
 
-def _trade(item: Document) -> Trade:
+def _by_mode(books: Mapping[BookName, tuple[Trade, ...]]) -> dict[str, tuple[Trade, ...]]:
+    """Those of several books of a mode together, oldest first."""
+    found: dict[str, tuple[Trade, ...]] = {}
+    for book, trades in books.items():
+        together = (*found.get(book.mode, ()), *trades)
+        found[book.mode] = tuple(sorted(together, key=lambda trade: trade.closed_at))
+    return found
+
+
+def _trade(item: Document) -> tuple[BookName, Trade]:
     trade = msgspec.convert({**item.data}, Trade)
     for yen in (trade.gross_jpy, trade.fees_jpy, trade.interest_jpy, trade.slippage_jpy):
         _amount(yen)
-    return trade
+    return BookName.of(item.data), trade
 
 
-def _tick(item: Document) -> tuple[int, str, float | None, tuple[Position, ...] | None]:
-    """When it was claimed, how it ended, its price and what it held; None where it never knew."""
+def _tick(
+    item: Document,
+) -> tuple[int, str, float | None, BookName, tuple[Position, ...] | None]:
+    """When it was claimed, how it ended, its price, its book and what it held; None where it never
+    knew.
+    """
     report = item.data["report"]
     claimed_at = int(item.data["claimed_at"])
     if report is None:
-        return claimed_at, "unfinished", None, None
+        return claimed_at, "unfinished", None, BookName(), None
     told = report.get("mark_price")
     mark = None if told is None else float(_amount(Decimal(str(told))))
     held = msgspec.convert(report["positions"], tuple[Position, ...])
     known = held if report.get("equity_jpy") is not None else None
-    return claimed_at, str(report["status"]), mark, known
+    return claimed_at, str(report["status"]), mark, BookName.of(report), known
 
 
 def _alert_record(item: Document) -> DayAlert:

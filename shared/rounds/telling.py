@@ -41,6 +41,10 @@ def day_fields(day: DayFacts, *, model: str, bot: str) -> dict[str, str]:
         say("digest.name.equity"): _equity(day),
         say("digest.name.trades"): _closing_line(day.trades),
         say("digest.name.costs"): _costs(day.trades),
+        say("digest.name.elsewhere"): "; ".join(
+            say("digest.elsewhere", mode=mode, told=_closing_line(trades))
+            for mode, trades in sorted(day.elsewhere.items())
+        ),
         say("digest.name.position"): "; ".join(
             say(
                 "digest.position",

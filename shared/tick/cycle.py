@@ -364,7 +364,7 @@ def _save_with(
         fates=work.desk.fates,
         traces=None if state.ledger is None else state.ledger.traces,
     )
-    writes = [*settled, *filing.trade_writes(report, documents), *alerts]
+    writes = [*settled, *filing.booked_writes(report, documents), *alerts]
     if state.candle.as_of != loaded.before.candle.as_of:
         writes += filing.day_writes(
             report, documents, candle_at=state.candle.as_of, said=work.source.said

@@ -6,9 +6,10 @@ one atomic save.
     intents/{bot}~{id}    an order before it is sent, its outcome; `open_for`
     alerts/{key}          the outbox, see `shared.alerts.records`
     control/{bot}, /all   written by people only
-    days/{bot}~{date}     equity once a candle, counts
+    days/{bot}~{date}     equity once a candle, what models said; a book's own: `shared.tick.books`
     paper/{bot}           the paper account
-    trades/{bot}~{n}      closed trades
+    trades/{bot}~{n}      closed trades, of each book
+    fills/{bot}~{n}       executions of real books
     audit/{time}~{n}      who did what
     live/{bot}            a live start, and what belongs to it: see `shared.tick.live.records`
 
@@ -325,7 +326,7 @@ class BotDocuments:
 
     def days(self, *, since: str, until: str) -> list[Mapping[str, Any]]:
         """The documents of the JST days from `since` to `until` (both included, like 2026-01-31),
-        oldest first.
+        oldest first, of every book: what models said of a candle is of no mode.
         """
         found = self.documents.query("days", field="date", op=">=", value=since, limit=10_000)
         return [

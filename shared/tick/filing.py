@@ -1,5 +1,5 @@
-"""What a tick leaves behind besides its state and its report: trades, the day's equity, settled
-intents, alerts.
+"""What a tick leaves behind besides its state and its report: trades, fills, the day's equity,
+settled intents, alerts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,12 @@ from shared.core.calendar import jst_day
 from shared.core.errors import BadData
 from shared.core.logs import log
 from shared.core.settings import Settings
-from shared.core.types import Alert, Fate, TickReport, Traces
+from shared.core.types import Alert, Fate, Fill, TickReport, Traces, Trade
 from shared.stores.ports import Document, DocumentStore, Write
+from shared.tick.books import day_path, fill_path, trade_path
 
 MOST_AT_ONCE = 200
-"""So many trades go into the batch of the save, which may have 500 writes."""
+"""So many trades and fills go into the batch of the save, which may have 500 writes."""
 
 
 def fresh_alerts(
@@ -94,19 +95,22 @@ def _first_look(intent: Document, traces: Traces | None) -> list[Write]:
     return [Write(kind="put", path=intent.path, data=looked)]
 
 
-def trade_writes(told: TickReport, documents: DocumentStore) -> list[Write]:
-    """The trades that were closed since the last tick, each under its own number.
+def booked_writes(told: TickReport, documents: DocumentStore) -> list[Write]:
+    """The trades that were closed since the last tick, each under its number in its book, and the
+    fills of a real account, each under the exchange's. Paper's fills stay in its account.
 
     What is too much for one batch with all the rest is written before it: a trade is what it is,
     whichever tick tells it.
     """
+    book, whose = told.book, {"bot": told.bot, **told.book.fields}
+    fills = () if told.mode == "paper" else told.fills
+    named: list[tuple[str, Trade | Fill]] = [
+        *((trade_path(told.bot, book, trade.sequence), trade) for trade in told.trades),
+        *((fill_path(told.bot, book, fill), fill) for fill in fills),
+    ]
     writes = [
-        Write(
-            kind="put",
-            path=f"trades/{told.bot}~{trade.sequence:08d}",
-            data={"bot": told.bot, **msgspec.to_builtins(trade)},
-        )
-        for trade in told.trades
+        Write(kind="put", path=path, data={**whose, **msgspec.to_builtins(one)})
+        for path, one in named
     ]
     while len(writes) > MOST_AT_ONCE:
         documents.commit(writes[:MOST_AT_ONCE])
@@ -130,12 +134,10 @@ def day_writes(
     if told.equity_jpy is None:
         return []
     date = jst_day(told.scheduled_at)
-    path = f"days/{told.bot}~{date}"
+    path, whose = day_path(told.bot, told.book, date), {"bot": told.bot, **told.book.fields}
     try:
         stored = documents.get(path)
-        data: dict[str, Any] = (
-            {"bot": told.bot, "date": date, "equity": {}} if stored is None else dict(stored.data)
-        )
+        data: dict[str, Any] = {"date": date, **({} if stored is None else stored.data), **whose}
         data["equity"] = {**data.get("equity", {}), str(candle_at): str(told.equity_jpy)}
         for name, facts in (said or {}).items():
             data[name] = {**data.get(name, {}), **facts}

@@ -66,7 +66,7 @@ def build_report(
         timings_ms: What each step took.
         counts: What was read, written and asked for.
     """
-    ending = turn.ending
+    ending, ledger = turn.ending, turn.state.ledger
     draft = TickReport(
         tick=tick,
         bot=settings.id,
@@ -88,6 +88,7 @@ def build_report(
         model=model,
         timings_ms=timings_ms or {},
         counts=counts or {},
+        book_opened_at=0 if ledger is None else ledger.opened_at,
     )
     if turn.holdings is None:
         return draft

@@ -48,6 +48,8 @@ NEEDED = (
 """What every state with a schema holds; what came later may be missing."""
 NEEDED_OLDER = ("mode", "stage", "limits", "candle", "halted_at", "last_fill_sequence")
 LIVE_ON = ("limits", "candle", "ledger")
+LATER = ("ledger", "paper_counted")
+"""What a stored state leaves out where there is none."""
 
 T = TypeVar("T")
 
@@ -74,6 +76,8 @@ class State:
 
     `doubts` are what the watch found against the model on the newest candle: every tick on that
     candle must know them. `ledger` is the bot's own book of a real account.
+    `paper_counted` is what was counted of the paper account when the bot last left it: that goes on
+    where the bot comes back.
 
     >>> from shared.core.settings import load_settings
     >>> settings = load_settings({})
@@ -103,6 +107,7 @@ class State:
     holds: bool = False
     doubts: tuple[Issue, ...] = ()
     ledger: Ledger | None = None
+    paper_counted: Counted | None = None
 
     @classmethod
     def decode_state(cls, data: object, settings: Settings) -> "State":
@@ -143,16 +148,22 @@ class State:
 
     def in_another_mode(self) -> "State":
         """What is remembered where paper becomes live, or live paper: of another account neither
-        limits nor counts nor halt.
+        limits nor halt.
+
+        A real account's book is begun anew, and nothing of it is counted. The paper account goes
+        on: what was counted of it is neither told nor counted again.
         """
+        leaves = self.mode == "paper"
+        counted = self.counted_account if leaves else self.paper_counted
         return copy_with(
             self,
             limits=None,
             plan=None,
             goal=None,
             halted_at=0,
-            last_fill_sequence=0,
+            last_fill_sequence=0 if leaves or counted is None else counted.fills,
             ledger=None,
+            paper_counted=counted,
             candle=copy_with(self.candle, closed=True),
         )
 
@@ -311,7 +322,10 @@ class State:
         The drawdown halt begins here, and ends where a person took back the one that began at
         `lifts`, no other.
         """
-        limits = self.limits or Limits.first(equity_jpy=holdings.equity_jpy, now_ms=now_ms)
+        limits = self.limits or copy_with(
+            Limits.first(equity_jpy=holdings.equity_jpy, now_ms=now_ms),
+            last_trade_sequence=self.counted_account.trades,
+        )
         if self.ledger is not None and holdings.ledger is not None:
             limits = limits.restage(
                 before_jpy=self.ledger.capital_jpy,
@@ -365,7 +379,11 @@ class State:
     @property
     def counted_account(self) -> Counted:
         """What this state has counted of the account."""
-        trades = self.limits.last_trade_sequence if self.limits is not None else 0
+        trades = 0
+        if self.limits is not None:
+            trades = self.limits.last_trade_sequence
+        elif self.mode == "paper" and self.paper_counted is not None:
+            trades = self.paper_counted.trades
         return Counted(trades=trades, fills=self.last_fill_sequence)
 
     @property
@@ -379,9 +397,12 @@ class State:
         Fields of the stored state `over` that this version does not know stay as they are.
         """
         data: dict[str, Any] = {"schema": SCHEMA, **msgspec.to_builtins(self)}
-        if self.ledger is None:
-            del data["ledger"]
-        return _with_unknown(data, over) if isinstance(over, Mapping) else data
+        none = [name for name in LATER if data[name] is None]
+        for name in none:
+            del data[name]
+        if not isinstance(over, Mapping):
+            return data
+        return _with_unknown(data, {name: over[name] for name in over if name not in none})
 
 
 def capital_changed(holdings: Holdings, settings: Settings) -> str | None:

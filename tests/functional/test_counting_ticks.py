@@ -74,7 +74,7 @@ def test_more_trades_than_one_batch_can_hold_are_all_written(tmp_path) -> None:
     with world(tmp_path / "home") as scene:
         report = scene.with_model().tick(NOW)
     for count in (0, 1, 199, 200, 201, 999, 1_600):
-        left = filing.trade_writes(
+        left = filing.booked_writes(
             replace(report, trades=tuple(trade(number) for number in range(1, count + 1))),
             documents,
         )

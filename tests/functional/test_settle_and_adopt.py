@@ -235,7 +235,8 @@ def test_what_the_exchange_does_not_show_exactly_is_not_adopted(scene, say) -> N
     assert "settle lost" in refused[-1]
     assert "BOT_MODE is paper" in _on_paper(say, scene)
     assert len(refused) >= 11
-    assert not scene.live.documents.query("audit")
+    audits = [one.data["what"] for one in scene.live.documents.query("audit")]
+    assert not any("adopt" in what for what in audits)
 
 
 def _on_paper(say: Say, scene: Scene) -> str:
@@ -333,7 +334,7 @@ def test_an_order_that_never_came_blocks_until_it_is_settled_as_absent(scene, sa
     scene.live.bot.release(lease)
     say("settle", "t9.entry.1", "--absent", "--why", "x")
     assert not scene.live.bot.open_intents()
-    audits = [one.data for one in scene.live.documents.query("audit")]
-    assert [one["what"]["settle"] for one in audits] == ["t9.entry.1"]
+    audits = [one.data["what"] for one in scene.live.documents.query("audit")]
+    assert [what["settle"] for what in audits if "settle" in what] == ["t9.entry.1"]
     scene.ticks(2)
     assert not scene.live.bot.open_intents()

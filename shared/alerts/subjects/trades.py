@@ -1,4 +1,6 @@
-"""Entries that were filled, and trades that were closed."""
+"""Entries that were filled, and trades that were closed. Their numbers are of one book, so their
+keys begin with its name.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -27,7 +29,7 @@ def entry_alerts(report: TickReport, maker: AlertMaker) -> Iterator[Alert]:
         yield maker.make_event(
             Level.INFO,
             "entry_filled",
-            f"{fills[0].sequence}-{fills[-1].sequence}",
+            report.book.prefix + f"{fills[0].sequence}-{fills[-1].sequence}",
             title,
             {},
             at=fills[-1].at,
@@ -54,7 +56,7 @@ def _entry(fills: Sequence[Fill], report: TickReport, maker: AlertMaker) -> Aler
     return maker.make_event(
         Level.INFO,
         "entry_filled",
-        f"{first.order_id}-{first.sequence}",
+        report.book.prefix + f"{first.order_id}-{first.sequence}",
         title,
         told,
         at=fills[-1].at,
@@ -65,14 +67,15 @@ def trade_alerts(report: TickReport, maker: AlertMaker) -> Iterator[Alert]:
     """Trades that were closed; more than a few together."""
     unprotected = [trade for trade in report.trades if trade.reason is Reason.EXIT_UNPROTECTED]
     plain = [trade for trade in report.trades if trade.reason is not Reason.EXIT_UNPROTECTED]
-    yield from (_trade(trade, Level.CRITICAL, maker) for trade in unprotected)
+    begin = report.book.prefix
+    yield from (_trade(trade, Level.CRITICAL, maker, begin) for trade in unprotected)
     if len(plain) > MOST_SINGLE_EVENTS:
-        yield _many_trades(plain, maker)
+        yield _many_trades(plain, maker, begin)
     else:
-        yield from (_trade(trade, Level.INFO, maker) for trade in plain)
+        yield from (_trade(trade, Level.INFO, maker, begin) for trade in plain)
 
 
-def _trade(trade: Trade, level: Level, maker: AlertMaker) -> Alert:
+def _trade(trade: Trade, level: Level, maker: AlertMaker, begin: str) -> Alert:
     result = (
         say("alerts.value.profit", amount=yen_words(trade.net_jpy))
         if trade.net_jpy >= 0
@@ -97,7 +100,7 @@ def _trade(trade: Trade, level: Level, maker: AlertMaker) -> Alert:
     return maker.make_event(
         level,
         "position_closed",
-        f"{trade.sequence}-{trade.closed_at}",
+        f"{begin}{trade.sequence}-{trade.closed_at}",
         title,
         told,
         at=trade.closed_at,
@@ -105,7 +108,7 @@ def _trade(trade: Trade, level: Level, maker: AlertMaker) -> Alert:
     )
 
 
-def _many_trades(trades: Sequence[Trade], maker: AlertMaker) -> Alert:
+def _many_trades(trades: Sequence[Trade], maker: AlertMaker, begin: str) -> Alert:
     zero = trades[0].net_jpy * 0
     told = name_fields(
         net=yen_words(sum((trade.net_jpy for trade in trades), start=zero)),
@@ -113,7 +116,7 @@ def _many_trades(trades: Sequence[Trade], maker: AlertMaker) -> Alert:
         interest=yen_words(sum((trade.interest_jpy for trade in trades), start=zero)),
         why=_counted_text(reason_now(trade.reason) for trade in trades),
     )
-    subject = f"{trades[0].sequence}-{trades[-1].sequence}-{trades[-1].closed_at}"
+    subject = f"{begin}{trades[0].sequence}-{trades[-1].sequence}-{trades[-1].closed_at}"
     return maker.make_event(
         Level.INFO,
         "position_closed",

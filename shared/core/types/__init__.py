@@ -5,6 +5,7 @@ Instants are integers: milliseconds since 1970 UTC, in names that end in `_at` o
 
 from shared.core.types.account import Account, Counted, Holdings, PositionPlan
 from shared.core.types.arrays import BoolArray, FloatArray, Int8Array, IntArray
+from shared.core.types.books import BookName
 from shared.core.types.candles import Candles, Timeframe
 from shared.core.types.ledger import (
     Adoption,
@@ -59,6 +60,7 @@ __all__ = [
     "Alert",
     "Barriers",
     "Book",
+    "BookName",
     "BoolArray",
     "Candles",
     "Correction",

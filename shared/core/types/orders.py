@@ -157,7 +157,8 @@ class Order:
 class Fill:
     """A part of an order that was executed.
 
-    `sequence` counts the account's fills from 1, so that each is told once.
+    `sequence` counts the account's fills from 1, so that each is told once. `execution_id` is a
+    real exchange's own number of it; None on paper, and where a person corrected the book.
 
     >>> fill = Fill(
     ...     sequence=1,
@@ -184,6 +185,7 @@ class Fill:
     maker: bool
     fee_jpy: Decimal
     slippage_jpy: Decimal = ZERO
+    execution_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

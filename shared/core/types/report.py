@@ -10,6 +10,7 @@ import msgspec
 
 from shared.core.reasons import Reason
 from shared.core.types.account import PositionPlan
+from shared.core.types.books import BookName
 from shared.core.types.market import Issue
 from shared.core.types.orders import Fill, Order, OrderIntent, Position, Trade
 from shared.core.types.signal import Decision, Signal, upgrade_signal
@@ -93,7 +94,8 @@ class OrderRecord:
 class TickReport:
     """Everything that one tick saw, decided and did.
 
-    Stored, answered as JSON, logged, and replayed later.
+    Stored, answered as JSON, logged, and replayed later. `book_opened_at` says which book of a real
+    account it is of; 0 on paper, and where none is known.
 
     >>> report = TickReport(
     ...     tick="default~0",
@@ -138,6 +140,12 @@ class TickReport:
     alerts: tuple[str, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    book_opened_at: int = 0
+
+    @property
+    def book(self) -> BookName:
+        """The book that it is of."""
+        return BookName(mode=self.mode, opened_at=self.book_opened_at)
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> "TickReport":

@@ -11,7 +11,7 @@ from shared.results.parity.comparison import (
     TickDifference,
     Total,
 )
-from shared.results.parity.lived import Stretch, schedule_from, stretch_of
+from shared.results.parity.lived import Stretch, last_stay, schedule_from, stretch_of
 
 __all__ = [
     "Cause",
@@ -22,6 +22,7 @@ __all__ = [
     "TickDifference",
     "Total",
     "compare_reports",
+    "last_stay",
     "schedule_from",
     "stretch_of",
 ]

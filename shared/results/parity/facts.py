@@ -26,10 +26,11 @@ _APART = frozenset(
         "alerts",
         "timings_ms",
         "counts",
+        "book_opened_at",
     }
     | {"equity_jpy", "cash_jpy", "mark_price"}
 )
-_NUMBERS = frozenset({"sequence", "order_id"})
+_NUMBERS = frozenset({"sequence", "order_id", "execution_id"})
 _INTENT = re.compile(r"(?P<tick>.+)\.\d+(?P<rest>[a-z]\..+)")
 
 

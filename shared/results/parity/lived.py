@@ -36,6 +36,40 @@ class Stretch:
     opening: Opening | None = None
 
 
+def last_stay(reports: Sequence[TickReport], *, mode: str) -> tuple[TickReport, ...]:
+    """The newest reports of this mode and of one book, back to the first of another: what came of
+    another account is not compared, and nothing is followed across it.
+
+    A report of a tick that knew no book yet belongs to the one that follows.
+
+    >>> from dataclasses import replace
+    >>> report = TickReport(
+    ...     tick="default~0",
+    ...     bot="default",
+    ...     status=TickStatus.DONE,
+    ...     scheduled_at=0,
+    ...     received_at=900,
+    ...     finished_at=1_900,
+    ...     mode="paper",
+    ...     stage="paper",
+    ...     settings_hash="0" * 16,
+    ... )
+    >>> live = replace(report, mode="live", received_at=180_900, book_opened_at=180_900)
+    >>> [one.mode for one in last_stay([live, report], mode="live")]
+    ['live']
+    >>> last_stay([live, report], mode="paper")
+    ()
+    """
+    stay: list[TickReport] = []
+    opened_at = 0
+    for report in sorted(reports, key=lambda report: report.received_at, reverse=True):
+        opened_at = opened_at or report.book_opened_at
+        if report.mode != mode or report.book_opened_at not in {0, opened_at}:
+            break
+        stay.append(report)
+    return tuple(reversed(stay))
+
+
 def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settings) -> Stretch:
     """The part of the reports from `since_at` on that a replay can repeat from its beginning.
 

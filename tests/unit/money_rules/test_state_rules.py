@@ -9,6 +9,7 @@ from shared.core.calendar import jst_day_begins
 from shared.core.errors import BadData
 from shared.core.reasons import Reason
 from shared.core.types import Action, Counted, Decision, Goal, Issue, Purpose, Side
+from shared.orders.own_book import open_ledger
 from shared.risk.limits import Limits
 from shared.turn import state as states
 from shared.turn.state import (
@@ -137,6 +138,48 @@ def test_what_protects_is_saved_from_a_damaged_state_of_the_same_mode(made, stat
     assert found == (state(plan=made.plan(), signal=made.signal()) if kept else state())
     assert State.salvage_state([1], made.settings()) == state()
     assert State.salvage_state({**told, "plan": 5}, made.settings()).plan is None
+
+
+def test_what_was_counted_on_paper_waits_there_while_the_bot_trades_with_real_money(made, state):
+    limits = replace(Limits.first(equity_jpy=Decimal(5), now_ms=T0), last_trade_sequence=7)
+    paper = state(limits=limits, last_fill_sequence=12)
+    live = State.decode_state(paper.encode_state(), made.settings(mode="live"))
+    assert (live.mode, live.limits, live.counted_account) == ("live", None, Counted())
+    live = live.after_account(made.holdings(), lifts=0, now_ms=T0, settings=made.settings())
+    assert live.counted_account == Counted()
+    book = open_ledger(5, T0)
+    traded = replace(
+        live,
+        ledger=book,
+        last_fill_sequence=3,
+        limits=replace(live.limits, last_trade_sequence=2),
+    )
+    stored = traded.encode_state(paper.encode_state())
+    assert State.decode_state(stored, made.settings(mode="live")).counted_account == Counted(
+        trades=2, fills=3
+    )
+    back = State.decode_state(stored, made.settings())
+    assert (back.ledger, back.limits) == (None, None)
+    assert back.counted_account == Counted(trades=7, fills=12)
+    again = State.decode_state(back.encode_state(stored), made.settings())
+    assert again == back, "the book of real money does not come back with a stored state"
+    told = again.after_account(
+        made.holdings(trades=(made.trade(7, -1), made.trade(8, -1))),
+        lifts=0,
+        now_ms=T0,
+        settings=made.settings(),
+    )
+    assert (told.limits.last_trade_sequence, told.limits.losing_streak) == (8, 1)
+    assert told.counted_account == Counted(trades=8, fills=12)
+    anew = State.decode_state(told.encode_state(), made.settings(mode="live"))
+    assert anew.counted_account == Counted()
+    assert anew.paper_counted == Counted(trades=8, fills=12)
+
+
+def test_a_bot_that_began_with_real_money_counts_paper_from_its_beginning(made, state):
+    live = state(mode="live", stage="live", last_fill_sequence=9)
+    back = State.decode_state(live.encode_state(), made.settings())
+    assert (back.counted_account, back.paper_counted) == (Counted(), None)
 
 
 def test_unknown_fields_survive_where_their_part_is_the_same(made, state):

@@ -94,6 +94,14 @@ def test_a_close_on_margin_is_the_difference_less_fees_and_interest(side, price,
     assert booked.ledger.next_trade_sequence == 2
 
 
+@pytest.mark.parametrize(("number", "kept"), [(1_400_000_001, 1_400_000_001), (0, None)])
+def test_a_fill_carries_the_exchanges_own_number_and_a_persons_correction_none(number, kept):
+    executed = copy_with(done(10_000_000), number=number)
+    for purpose, ledger in ((Purpose.ENTRY, open_ledger(200_000, T0)), (Purpose.CLOSE, opened())):
+        booked = book_execution(ledger, order(purpose), executed, kind=MARGIN)
+        assert booked.fill.execution_id == kept
+
+
 def test_where_the_exchange_names_no_interest_it_is_that_of_the_days_begun():
     closed = book_execution(
         opened(side=Side.SHORT),

@@ -15,7 +15,10 @@ from shared.stores.ports import Write
 
 DAY = 86_400_000
 NOW = 1_800_000_000_000
-FOR_EVER = ("trades/b~1", "days/b~2020-01-01", "trials/t", "audit/1~a", "retrains/b~2020-W01")
+FOR_EVER = (
+    *("trades/b~1", "trades/b~live-7~1", "fills/b~live-7~9", "days/b~2020-01-01"),
+    *("days/b~live-7~2020-01-01", "trials/t", "audit/1~a", "retrains/b~2020-W01"),
+)
 
 
 @pytest.fixture(params=["memory", "disk"])

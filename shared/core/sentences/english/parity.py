@@ -6,7 +6,7 @@ SENTENCES = {
         "where the bot held nothing, with its {cash}; peak, day and losing streak are those"
         " that its reports since {since} tell"
     ),
-    "parity.bot": "parity    bot {bot}, {start} to {end}",
+    "parity.bot": "parity    bot {bot} ({mode}), {start} to {end}",
     "parity.sentence": "          {sentence}",
     "parity.begins": "begins    {begins}",
     "parity.more": " and {facts} more",

@@ -3,6 +3,7 @@
 SENTENCES = {
     "status.bot": "bot       {bot}: {mode} mode, stage {stage}{profile}, settings {hash}",
     "status.profile": ", profile {profile}",
+    "status.other_mode": "tick      none yet in mode {mode}; the last one was in {left}, {at}",
     "status.never_ticked": "tick      none was ever run with the state in {state}",
     "status.tick": "tick      {tick} {status}, {at}, {age} ago",
     "status.tick_of_future": "tick      {tick} {status}, {at}, {age} in the FUTURE",

@@ -20,6 +20,7 @@ NOT_COMPARED = {
     "bot": "another",
     "finished_at": 1,
     "mode": "live",
+    "book_opened_at": 7,
     "stage": "live",
     "profile": "another",
     "detail": "another",
