@@ -199,7 +199,8 @@ def after_refused_stops(
     """What a real exchange refuses to protect is closed.
 
     Where other orders of ours hold the quantity, these go first, and the stop is sent again; where
-    the position only does not show yet, it is waited for. Where one stop was to take the place of
+    the position only does not show yet, it is waited for, and so it is where all that shows has its
+    stop. Where one stop was to take the place of
     another, and there was no room for both, the old one goes first. A stop that an account on paper
     refused is left to the next look, which has a book.
     """
@@ -213,18 +214,14 @@ def after_refused_stops(
     bare = uncovered_positions(holdings, now_ms=now_ms)
     for position in holdings.positions:
         mine = [record for record in refused if record.intent.side is position.side]
+        closes = _closes(holdings, position.side, now_ms)
         if position not in bare:
-            closes = _closes(holdings, position.side, now_ms)
             steps += _surplus(draft, position, closes) if mine and draft.has_to_make_room else []
             continue
-        targets = [
-            order
-            for order in _closes(holdings, position.side, now_ms)
-            if order.intent.purpose is Purpose.TARGET
-        ]
+        targets = [order for order in closes if order.intent.purpose is Purpose.TARGET]
         if any(record.reason is Reason.QUANTITY_HELD for record in mine):
             steps += [Cancel(order=order, reason=Reason.STOP_PLACED) for order in targets]
-        elif mine:
+        elif mine and _closable_lots(holdings, position) > _covered_lots(closes):
             steps += _close_position(draft, position, Reason.EXIT_UNPROTECTED)
     return tuple(steps)
 

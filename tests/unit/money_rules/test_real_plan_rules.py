@@ -212,6 +212,19 @@ def test_a_refused_stop_closes_what_it_was_for(held, after):
     assert steps == (Place(intent=close(100, Reason.EXIT_UNPROTECTED)),)
 
 
+@pytest.mark.parametrize(("there", "closed"), [(59, 0), (60, 0), (61, 61), (100, 100)])
+def test_what_the_book_holds_and_nobody_shows_is_no_reason_to_close_the_rest(
+    made, held, after, there, closed
+):
+    first = made.order(1, made.stop(STOP_AT, 60))
+    steps = after(held(first, there=there), refusal(Reason.MARGIN_INSUFFICIENT, lots=40))
+    expected = (
+        gone(first, Reason.EXIT_UNPROTECTED),
+        Place(intent=close(closed, Reason.EXIT_UNPROTECTED)),
+    )
+    assert steps == (expected if closed else ())
+
+
 def test_nothing_is_closed_for_a_refusal_of_the_other_side_or_of_none(held, after):
     assert after(held()) == ()
     assert after(held(), refusal(Reason.REJECTED_BY_EXCHANGE, side=SHORT)) == ()
