@@ -6,6 +6,7 @@ failed and may be sent again 503, a surprise of ours 500 without a traceback. No
 answer.
 """
 
+import signal
 import threading
 import traceback
 from collections.abc import Callable, Mapping
@@ -50,6 +51,20 @@ class VerbResult:
 
 
 Verb = Callable[[Request], VerbResult]
+
+
+def is_shutting_down() -> bool:
+    """Whether the server of this process was told to end: it takes nothing new, and what is in
+    flight has seconds left.
+
+    The server's own worker knows it, and is found by the handler that it has set for SIGTERM;
+    another handler in its place would keep the worker from ending.
+
+    >>> is_shutting_down()
+    False
+    """
+    worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return getattr(worker, "alive", True) is False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ nothing.
 import sys
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from flask import Request, Response
 
 from functions import wiring
 from functions.http import body_of, check_known_names, parse_fields, query_of
-from functions.shell import Shell, VerbResult
+from functions.shell import Shell, VerbResult, is_shutting_down
 from shared.alerts import failure_alert
 from shared.core.deadline import Deadline, bind_deadline
 from shared.core.errors import BadData, BadRequest, as_bot_error, remedy_of
@@ -48,7 +48,8 @@ class TickFields:
 
 
 def _wire(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = False) -> Ports:
-    return wiring.ports(settings, environ, dry_run=dry_run)
+    ports = wiring.ports(settings, environ, dry_run=dry_run)
+    return replace(ports, shutdown=is_shutting_down)
 
 
 _SHELL = Shell(

@@ -108,6 +108,7 @@ class AccountInHand:
 
     is_attended = False
     has_unfound_entry = False
+    is_shutting_down = False
 
     def reconcile(self, now_ms: int) -> Holdings:
         """Settle the account from the final candles of the path; what the state has `counted` need

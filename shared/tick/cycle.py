@@ -4,7 +4,7 @@
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -51,7 +51,8 @@ much again for telling."""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """Everything outside that a tick touches. `functions/wiring.py` chooses the adapters. `key` is
-    the fingerprint of the key that a real account is asked with.
+    the fingerprint of the key that a real account is asked with. `shutdown` says whether this
+    process was asked to end.
 
     >>> import tempfile
     >>> from functions import wiring
@@ -69,6 +70,7 @@ class Ports:
     champions: Champions
     outlet: Outlet
     key: str = ""
+    shutdown: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +269,7 @@ def _work(start: _Start, lease: Lease, claim: Document) -> tuple[TickReport, _Ne
         open_intents=loaded.asked_about,
         blocked_by_unknown=loaded.is_blocked,
         confirmed_orders=loaded.confirmed_orders,
+        shutdown=ports.shutdown,
     )
     source = Present(
         feed=ports.feed,

@@ -8,7 +8,7 @@ same: between the last look and the request a process may stand still for hours.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -76,6 +76,7 @@ class Desk:
         open_intents: Sequence[OpenIntent] = (),
         blocked_by_unknown: bool = False,
         confirmed_orders: Sequence[int] = (),
+        shutdown: Callable[[], bool] | None = None,
     ) -> None:
         """Work under a lease. Nothing that opens leaves after `opens_until`.
 
@@ -84,8 +85,9 @@ class Desk:
         it brought about, `open_intents` are those of ticks before that no state knows of. Nothing
         opens while it is `blocked_by_unknown`: an order of a tick before may be in the market, or
         not. `confirmed_orders` are somebody else's by the owner's word, though they look like the
-        bot's.
+        bot's. Once `shutdown` says so nothing opens at a real exchange any more.
         """
+        self._shutdown = shutdown
         self._exchange, self._bot, self._clock, self._settings = exchange, bot, clock, settings
         self._lease, self._opens_until, self._counted = lease, opens_until, counted
         self.fence = Fence(number=lease.fence, until=lease.expires_at, held=lease.document)
@@ -135,6 +137,11 @@ class Desk:
     def has_unfound_entry(self) -> bool:
         """Whether an entry of this tick may be in the market though no answer said so."""
         return any(one.intent.is_opening for one in self._unfound.values())
+
+    @property
+    def is_shutting_down(self) -> bool:
+        """Whether this process was asked to end; an account on paper needs nobody who stays."""
+        return self._shutdown is not None and self.is_attended and self._shutdown()
 
     def bare_ms(self, now_ms: int) -> int | None:
         """The longest time from a fill of this tick at a real exchange to the stop that followed
@@ -322,7 +329,7 @@ class Desk:
         """Only an order that opens can be refused here; what protects always goes out."""
         if not intent.is_opening:
             return None
-        if self._now_ms() > self._opens_until:
+        if self._now_ms() > self._opens_until or self.is_shutting_down:
             return Reason.DEADLINE_NEAR
         if self.blocked_by_unknown or any(record.outcome == "unknown" for record in self.records):
             return Reason.OUTCOME_UNKNOWN

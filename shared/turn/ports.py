@@ -50,6 +50,11 @@ class Hands(Sender, Protocol):
         """Whether an entry of this tick may be in the market though no answer said so."""
         ...
 
+    @property
+    def is_shutting_down(self) -> bool:
+        """Whether this process was asked to end, and will be killed within seconds."""
+        ...
+
 
 class Source(Protocol):
     """Where the market, the model and its signal come from, and what speaks against a decision."""

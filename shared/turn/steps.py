@@ -46,6 +46,8 @@ LOOKS_A_READING = 5
 has fired need not be listed."""
 CANCEL_AHEAD_MS = 10_000
 """So long before an entry's time is over it is cancelled: until then it may still be filled."""
+SHUTDOWN_POLL_MS = 500
+"""How long it is left alone where the process is about to be killed."""
 
 Found: TypeAlias = Generator[Turn, None, Turn]
 """A step at work: it yields what is known so far, and returns the last of it."""
@@ -392,15 +394,21 @@ class Steps:
 
         Where the account cannot be read it is asked again until the tick's time is over. An account
         on paper gives every fill its bracket by itself, and is not attended.
+
+        A process that was asked to end has seconds: what is known of the entry is cancelled before
+        anything is read.
         """
         if not self.hands.is_attended:
             return turn
         ends_at = turn.occasion.scheduled_at + int(
             self.settings.tick.no_new_order_after_seconds * 1000
         )
-        looks, failure = 0, None
+        looks, failure, is_hurried = 0, None, False
         while True:
             try:
+                if not is_hurried and self.hands.is_shutting_down:
+                    is_hurried = True
+                    self._end_entry(_own_entry(turn))
                 if (
                     looks % LOOKS_A_READING == 0
                     or self._is_due_to_end(ends_at)
@@ -412,7 +420,7 @@ class Steps:
                     is_over = entry is None and not self.hands.has_unfound_entry
                     if is_over and not (turn.holdings and self.is_bare(turn.holdings)):
                         return turn
-                    if entry is not None and self._is_due_to_end(ends_at):
+                    if self._is_due_to_end(ends_at):
                         self._end_entry(entry)
                 failure = None
             except LeaseLost:
@@ -424,17 +432,20 @@ class Steps:
                 raise failure or Unavailable(
                     "the entry could not be ended in its tick; the next one looks at it first"
                 )
-            self.clock.sleep_until(self.clock.now_ms() + POLL_MS)
+            pause_ms = SHUTDOWN_POLL_MS if self.hands.is_shutting_down else POLL_MS
+            self.clock.sleep_until(self.clock.now_ms() + pause_ms)
 
     def _is_due_to_end(self, ends_at: int) -> bool:
-        return self.clock.now_ms() >= ends_at - CANCEL_AHEAD_MS
+        return self.hands.is_shutting_down or self.clock.now_ms() >= ends_at - CANCEL_AHEAD_MS
 
     def _attend_once(self, turn: Turn, market: Market | None, *, part: str) -> Found:
         holdings = self.hands.holdings(self.clock.now_ms())
         turn = yield from self.book(turn, self._at_book(holdings, market))
         return (yield from self.protect(turn, market, part=part))
 
-    def _end_entry(self, entry: Order) -> None:
+    def _end_entry(self, entry: Order | None) -> None:
+        if entry is None:
+            return
         ending = planning.Cancel(order=entry, reason=Reason.ENTRY_EXPIRED)
         self.hands.send(ending, book=None, rules=None, plan=None)
 

@@ -21,6 +21,7 @@ from shared.core.types import Accepted, OrderIntent, OrderKind, Purpose, Rejecte
 from shared.exchanges.bitbank.account import PAGE, AccountReader
 from shared.exchanges.bitbank.bodies import CountedAs, SignedRequest, order_request, query_request
 from shared.exchanges.bitbank.codes import CancelFate
+from shared.exchanges.bitbank.envelope import CarriedAnswer, read_envelope
 from shared.exchanges.bitbank.errors import NoAnswer, NotSent, Refused
 from shared.exchanges.bitbank.http import PublicRest
 from shared.exchanges.bitbank.pace import AccountPace
@@ -898,6 +899,17 @@ def test_neither_key_nor_secret_is_told_anywhere(
     told += [record.getMessage() + repr(record.args) for record in caplog.records]
     assert len(told) > 60
     assert [one for one in told if KEY in one or SECRET in one] == []
+
+
+def test_a_page_that_repeats_the_request_is_not_shown_with_its_signature() -> None:
+    signature = "5b" * 32
+    for body in (
+        f"<b>{signature}</b>",
+        f'{{"success":1,"data":{{"{signature}":1,"{signature}":2}}}}',
+    ):
+        problem = read_envelope(CarriedAnswer(status=200, body=body)).problem
+        assert problem.startswith("not with JSON: ")
+        assert signature[:12] not in problem
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.core.errors import BotError, NotThere, RateLimited
-from shared.core.masking import mask_secrets
+from shared.core.masking import mask_secrets_and_keys
 from shared.exchanges.bitbank.codes import NO_SUCH_ORDER, TOO_MANY, meaning_of
 from shared.exchanges.bitbank.errors import (
     HTTP_SERVER_ERROR,
@@ -73,8 +73,10 @@ def read_envelope(answer: CarriedAnswer) -> Envelope:
             parse_float=_Fraction,
         )
     except (ValueError, RecursionError) as error:
-        shown = mask_secrets(" ".join(answer.body[:LONGEST_SHOWN].split()))[:BAD_ANSWER_SHOWN]
-        said = str(error) if isinstance(error, _Twice) else shown or "nothing"
+        # Whose page it is repeats the request, maybe, with its signature.
+        text = mask_secrets_and_keys(" ".join(answer.body[:LONGEST_SHOWN].split()))
+        shown = text[:BAD_ANSWER_SHOWN] or "nothing"
+        said = str(error) if isinstance(error, _Twice) else shown
         return Envelope(problem=f"not with JSON: {said}")
     return _envelope(value, status=answer.status)
 
@@ -160,7 +162,7 @@ def _once_each(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _Twice(f"the field {mask_secrets(twice)[:40]!r} stands twice")
+        raise _Twice(f"the field {mask_secrets_and_keys(twice)[:40]!r} stands twice")
     return found
 
 

@@ -331,6 +331,25 @@ def test_nothing_opens_while_an_order_may_be_there_or_not(
         assert it.desk.records[-2] == denied(entry, Reason.OUTCOME_UNKNOWN)
 
 
+@pytest.mark.parametrize(
+    ("is_real", "is_down", "refused"),
+    [(True, True, True), (True, False, False), (False, True, False), (True, None, False)],
+)
+def test_nothing_opens_at_a_real_exchange_once_the_process_was_asked_to_end(
+    made, is_real, is_down, refused
+):
+    exchange, entry = Answering(), made.entry(9_000_000, id="e")
+    exchange.is_attended = is_real
+    shutdown = None if is_down is None else lambda: is_down
+    it = Opened(made.settings(), exchange, shutdown=shutdown)
+    assert it.desk.is_shutting_down is refused
+    assert it.sends(entry, made.stop(9_000_000, id="s")) == (None if refused else "e")
+    assert [name for name, *_ in exchange.asked] == (["s"] if refused else ["e", "s"])
+    if refused:
+        assert it.desk.records[0] == denied(entry, Reason.DEADLINE_NEAR)
+        assert list(it.written()) == ["s"]
+
+
 def test_an_entry_whose_time_passes_while_it_is_written_down_is_not_sent(made, opened):
     it = opened()
     entries = [made.entry(9_000_000, id=name) for name in "xe"]
