@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
+from shared.core import masking
 from tests.support import emulators
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -45,6 +46,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
         if name.startswith(("BOT_", "BITBANK_", "DISCORD_")) and name != "BOT_REQUIRE":
             monkeypatch.delenv(name)
     monkeypatch.setenv("BOT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(autouse=True)
+def secrets_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers as a secret, an ordinary word perhaps, is none to the next one."""
+    monkeypatch.setattr(masking._SECRETS, "_spellings", masking._SECRETS._spellings)
 
 
 @pytest.fixture(scope="session")

@@ -294,7 +294,7 @@ def test_what_a_client_did_wrong_is_named_and_never_a_tick_and_a_dry_run_says_th
         ({"BOT_RISK__MAX_DRAWDWN": "0.1"}, "BOT_RISK__MAX_DRAWDOWN"),
         ({"BOT_RISK__MAX_LEVERAGE": "3"}, "max_leverage"),
         ({"BOT_STATE": "mysql://x"}, "sqlite://"),
-        ({"BOT_MODE": "live"}, "BOT_MODE=paper"),
+        ({"BOT_MODE": "live"}, "BITBANK_API_KEY"),
         ({"K_SERVICE": "tick"}, "like firestore://PROJECT/DATABASE"),
         ({"BOT_STATE": "firestore://"}, "firestore://PROJECT/DATABASE"),
         ({"BOT_CLOCK": "http://10.1.2.3:1"}, "sandbox"),
