@@ -167,19 +167,17 @@ def manual_close(side: Side, lots: int, *, number: int, reason: Reason) -> Order
 
 
 def ledger_equity_jpy(
-    ledger: Ledger,
-    positions: Sequence[Position],
-    mark: Decimal | None,
-    as_of: int,
-    *,
-    kind: AccountKind,
+    ledger: Ledger, mark: Decimal | None, as_of: int, *, kind: AccountKind
 ) -> Decimal:
-    """What the book is worth with these positions: cash + position at the mark - accrued interest -
-    fees that occurred and are not collected yet. Without a mark a position is worth what it cost.
+    """What the book is worth: cash + position at the mark - accrued interest - fees that occurred
+    and are not collected yet. Without a mark a position is worth what it cost.
+
+    The positions are the book's, as its cash is: what an order executed and nobody has told yet
+    counts in neither. In one alone it would be all of its worth won or lost.
     """
     rates = ledger.rates or rates_of(PairRules())
     worth = ledger.cash_jpy
-    for position in positions:
+    for position in ledger.positions:
         cost = position.product_jpy
         value = cost if mark is None else notional_jpy(mark, position.lots)
         if not kind.has_debt:
@@ -214,7 +212,7 @@ def value_holdings(holdings: Holdings, mark: Decimal, as_of: int, *, kind: Accou
     if holdings.ledger is None:
         return holdings
     ledger = copy_with(holdings.ledger, mark_price=mark)
-    worth = ledger_equity_jpy(ledger, holdings.positions, mark, as_of, kind=kind)
+    worth = ledger_equity_jpy(ledger, mark, as_of, kind=kind)
     entries = [order.intent for order in holdings.orders if order.intent.is_opening]
     free = free_jpy(ledger, holdings.positions, entries, worth, kind=kind)
     most = free if holdings.most_jpy is None else min(free, holdings.most_jpy)

@@ -339,15 +339,26 @@ def test_neither_proxies_nor_netrc_of_the_machine_are_used(
     assert "authorization" not in bot.exchange.requests[0].headers
 
 
-def test_a_reading_by_post_is_not_repeated_either(bot: Bot, answers: Answers) -> None:
+def test_a_reading_by_post_is_not_repeated_either_and_its_orders_are_asked_for_one_by_one(
+    bot: Bot, answers: Answers
+) -> None:
     answers.by_path["spot/orders_info"] = refuse(10_008)
+    answers.by_path["spot/order"] = refuse(50_009)
+    found = bot.account.read_orders([1, 2])
+    assert (found.orders, found.missing) == ((), {1, 2})
+    assert [one.method for one in bot.exchange.requests] == ["POST", "GET", "GET"]
+    answers.by_path["spot/order"] = refuse(10_008)
     with pytest.raises(Refused):
         bot.account.read_orders([1, 2])
-    assert len(bot.exchange.requests) == 1
+    assert [one.method for one in bot.exchange.requests[3:]] == ["POST", "GET", "GET", "GET"]
     answers.by_path["assets"] = refuse(10_008)
     with pytest.raises(Refused):
         bot.account.read_balances()
-    assert len(bot.exchange.requests) == 1 + 3
+    assert len(bot.exchange.requests) == 3 + 4 + 3
+    answers.by_path["spot/orders_info"] = refuse(20_005)
+    with pytest.raises(Refused):
+        bot.account.read_orders([1, 2])
+    assert len(bot.exchange.requests) == 3 + 4 + 3 + 1
 
 
 # time
@@ -534,7 +545,9 @@ def test_every_code_means_on_every_call_what_the_table_says(bot: Bot, answers: A
     assert counts["order Unknown"] > 15
     assert counts["cancel was_canceled"] == counts["cancel was_filled"] == 1
     assert counts["read NotThere"] == counts["read RateLimited"] == 2
-    assert len(bot.exchange.requests) == 4 * len(codes)
+    one_by_one = sum("/spot/order?" in one.target for one in bot.exchange.requests)
+    assert one_by_one == 10  # where asking again may help, the orders are asked for by GET
+    assert len(bot.exchange.requests) == 4 * len(codes) + one_by_one
 
 
 def expected_fate(code: int) -> CancelFate:

@@ -22,8 +22,8 @@ class Holdings:
     A real exchange only: `ledger` is the bot's own book as it is now, which the state keeps;
     `fates` what is known of each intent that no saved state knew of (None: all are settled);
     `strangers` the orders of the pair that are not the bot's; `issues` what is wrong with it all;
-    `there_lots` how much of a side the exchange shows, and `most_jpy` for how many yen it would let
-    one be opened.
+    `there_lots` how much of a side the exchange shows and would let be closed, and `most_jpy` for
+    how many yen it would let one be opened.
 
     >>> money = Decimal(1_000_000)
     >>> holdings = Holdings(

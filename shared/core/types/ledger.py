@@ -9,6 +9,9 @@ from enum import StrEnum
 from shared.core.types.orders import Order, OrderIntent, Position, Side
 
 MOST_ENDED = 40
+LEAST_JPY = Decimal(1)
+"""What the exchange shows is compared to the yen: it rounds by itself, and tells what costs have
+accrued at another moment than what lies there."""
 MOST_TRACKED = 8
 """So many orders of a bot are followed at once; six of them may be live."""
 
@@ -84,14 +87,15 @@ class Traces:
         True
         >>> before.is_same_as(Traces(read_at=180_000, newest_order_id=9, long_lots=12))
         False
+        >>> before.is_same_as(Traces(read_at=180_000, newest_order_id=9, jpy=Decimal("0.9999")))
+        True
         """
-        return (self.long_lots, self.short_lots, self.jpy, self.btc, self.strangers) == (
-            other.long_lots,
-            other.short_lots,
-            other.jpy,
-            other.btc,
-            other.strangers,
-        )
+        return abs(self.jpy - other.jpy) < LEAST_JPY and (
+            self.long_lots,
+            self.short_lots,
+            self.btc,
+            self.strangers,
+        ) == (other.long_lots, other.short_lots, other.btc, other.strangers)
 
 
 class Fate(StrEnum):

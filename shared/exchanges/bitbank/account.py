@@ -2,16 +2,17 @@
 is prepared from.
 
 Every reading may be made again; only by `sending` is anything changed. POSTs are sent once, also
-the one that reads (`orders_info`).
+the one that reads (`orders_info`): what it does not bring is asked for by GET.
 """
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from shared.core.clock import Clock
 from shared.core.deadline import bound_at
-from shared.core.errors import BadData
+from shared.core.errors import BadData, BotError, NotThere
 from shared.core.settings import ExchangeSettings
 from shared.core.types import OrderIntent
 from shared.exchanges.bitbank.balance_answers import Balances, balances_from
@@ -23,6 +24,7 @@ from shared.exchanges.bitbank.bodies import (
     query_request,
 )
 from shared.exchanges.bitbank.envelope import read_data
+from shared.exchanges.bitbank.errors import is_worth_retry
 from shared.exchanges.bitbank.margin_answers import (
     MarginAccount,
     MarginPositions,
@@ -118,12 +120,7 @@ class AccountReader:
         wanted = sorted(set(order_ids))
         found: list[ExchangeOrder] = []
         for start in range(0, len(wanted), MOST_IDS):
-            part = wanted[start : start + MOST_IDS]
-            request = orders_info_request(part, pair=self._pair)
-            said = orders_by_id_from(
-                read_data(self._rest.carry(request), request.path), pair=self._pair, order_ids=part
-            )
-            found += said.orders
+            found += self._orders_among(wanted[start : start + MOST_IDS])
         known = {order.order_id for order in found}
         return OrdersById(orders=tuple(found), missing=frozenset(wanted) - known)
 
@@ -192,6 +189,23 @@ class AccountReader:
             window_ms=self._rest.window_ms,
             before=known,
         )
+
+    def _orders_among(self, order_ids: Sequence[int]) -> Sequence[ExchangeOrder]:
+        """One request for all of them, sent once as every POST is; where that brings nothing they
+        are asked for one by one, as often as other readings: without them nothing is known.
+        """
+        request = orders_info_request(order_ids, pair=self._pair)
+        try:
+            data = read_data(self._rest.carry(request), request.path)
+            return orders_by_id_from(data, pair=self._pair, order_ids=order_ids).orders
+        except BotError as error:
+            if not is_worth_retry(error):
+                raise
+        found = []
+        for number in order_ids:
+            with suppress(NotThere):
+                found.append(self.read_order(number))
+        return found
 
     def _page(self, end: Mapping[str, int]) -> TradePage:
         request = query_request(

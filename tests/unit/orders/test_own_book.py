@@ -168,7 +168,7 @@ def test_a_close_of_somebody_else_stands_in_the_book_by_the_executions_number():
 def test_the_book_is_worth_its_cash_and_what_it_holds_less_what_is_due(kind, side, mark, worth):
     ledger = opened(kind, side)
     marked = None if mark is None else Decimal(mark)
-    assert ledger_equity_jpy(ledger, ledger.positions, marked, T0 + DAY, kind=kind) == worth
+    assert ledger_equity_jpy(ledger, marked, T0 + DAY, kind=kind) == worth
 
 
 def test_what_may_be_opened_is_what_the_margin_carries_less_what_is_held_and_rests():
@@ -202,6 +202,25 @@ def test_holdings_are_valued_at_a_mark_and_bounded_by_what_the_exchange_allows()
     assert free.available_jpy == (200_000 - 60) * 2 - 100_000
     paper = copy_with(held, ledger=None)
     assert value_holdings(paper, Decimal(1), T0, kind=MARGIN) is paper
+
+
+@pytest.mark.parametrize("kind", [MARGIN, SPOT])
+def test_what_was_sold_and_nobody_told_yet_is_neither_won_nor_lost(kind):
+    """Its coins are gone from what is held, and its yen are not in the cash."""
+    ledger = opened(kind)
+    told = Holdings(
+        as_of=T0,
+        cash_jpy=ledger.cash_jpy,
+        equity_jpy=Decimal(0),
+        available_jpy=Decimal(0),
+        mark_price=None,
+        positions=ledger.positions,
+        ledger=ledger,
+    )
+    mark = Decimal(10_100_000)
+    before = value_holdings(told, mark, T0, kind=kind)
+    after = value_holdings(copy_with(told, positions=()), mark, T0, kind=kind)
+    assert after.equity_jpy == before.equity_jpy > 200_000
 
 
 def test_another_stage_moves_capital_and_cash_and_explains_the_rest():

@@ -62,7 +62,7 @@ def test_before_the_rules_are_known_the_plain_ones_hold():
     held = book_execution(ledger, entry, done(10_000_000), kind=MARGIN).ledger
     day = Decimal(100_000) * PLAIN.long_interest_rate_day
     fee = held.position(Side.LONG).fees_jpy
-    worth = ledger_equity_jpy(held, held.positions, None, T0 + DAY - 1, kind=MARGIN)
+    worth = ledger_equity_jpy(held, None, T0 + DAY - 1, kind=MARGIN)
     assert worth == 200_000 - fee - day
     closed = book_execution(held, order(Purpose.CLOSE), done(10_000_000), kind=MARGIN)
     assert closed.trade.interest_jpy == day
@@ -77,7 +77,7 @@ def test_every_position_counts_and_an_order_without_a_price_costs_nothing_yet():
     both = book_execution(
         opened(), order(Purpose.ENTRY, Side.SHORT), done(10_000_000, 40), kind=MARGIN
     ).ledger
-    worth = ledger_equity_jpy(both, both.positions, Decimal(10_000_000), T0, kind=AccountKind.SPOT)
+    worth = ledger_equity_jpy(both, Decimal(10_000_000), T0, kind=AccountKind.SPOT)
     assert worth == 200_000 + 100_000 + 40_000
     unpriced = copy_with(order(Purpose.ENTRY), price=None, kind=OrderKind.MARKET)
     ledger = open_ledger(200_000, T0)

@@ -56,8 +56,13 @@ from shared.orders.own_book import (
 )
 from shared.orders.ports import Fence
 
+LIVE = frozenset({"INACTIVE", "UNFILLED", "PARTIALLY_FILLED"})
 READS_OF_A_FIRED_STOP = 3
 BETWEEN_READS_MS = 2_500
+READS_OF_A_CANCEL = 4
+BETWEEN_CANCEL_READS_MS = 1_000
+"""A cancel that was taken may be in process for a while; until it has ended the order may be
+filled, and what it holds is not free. One that may not have arrived is better sent again."""
 FIRED_LATELY_MS = 60_000
 """A stop that fired so lately and shows CANCELED_UNFILLED may show its fill a moment later."""
 
@@ -198,7 +203,9 @@ class BitbankExchange:
         return outcome
 
     def cancel(self, order: Order, *, now_ms: int, fence: Fence | None = None) -> Outcome:
-        """Cancel one order, and read how it ended where the answer does not say."""
+        """Cancel one order, and read how it ended where the answer does not say: a few times where
+        it was taken, for bitbank may work on it for a while.
+        """
         if fence is not None and now_ms > fence.until:
             raise LeaseLost("the lease is over; nothing was cancelled")
         self._resting = None
@@ -208,15 +215,14 @@ class BitbankExchange:
         told = result.order
         if result.fate is not CancelFate.CANCELED or told is None:
             try:
-                told = self._reader.read_order(order.order_id)
+                most = 1 if result.fate is CancelFate.UNKNOWN else READS_OF_A_CANCEL
+                told = self._read_cancelled(order.order_id, most=most)
             except NotThere as error:
                 found = {"found": str(error)}
                 return Rejected(reason=Reason.REJECTED_BY_EXCHANGE, context=found)
-            except BotError:
-                told = None
         if told is None:
             return Unknown(context=result.context or {"found": "the order could not be read"})
-        if told.status in {"INACTIVE", "UNFILLED", "PARTIALLY_FILLED"}:
+        if told.status in LIVE:
             return Unknown(context={"found": f"the order is still {told.status}"})
         return Accepted(order=_as_told(order, told))
 
@@ -253,10 +259,10 @@ class BitbankExchange:
 
     def _holdings(self, known: Reckoned, now_ms: int) -> Holdings:
         ledger, mark = known.ledger, known.ledger.mark_price
-        worth = ledger_equity_jpy(ledger, known.positions, mark, now_ms, kind=self._kind)
+        worth = ledger_equity_jpy(ledger, mark, now_ms, kind=self._kind)
         entries = [order.intent for order in known.orders if order.intent.is_opening]
         free = free_jpy(ledger, known.positions, entries, worth, kind=self._kind)
-        most = self._most_jpy()
+        most = self._most_jpy(known)
         return Holdings(
             as_of=now_ms,
             cash_jpy=ledger.cash_jpy,
@@ -276,12 +282,14 @@ class BitbankExchange:
             most_jpy=most,
         )
 
-    def _most_jpy(self) -> Decimal:
+    def _most_jpy(self, known: Reckoned) -> Decimal:
         reading = self._last
         if reading is None:
             raise AssertionError("holdings are of a reading")
         if not self._kind.has_debt:
-            return jpy(reading.balances.jpy.free)
+            # whether what a buy locks includes a fee is not documented
+            rates = known.ledger.rates or rates_of(PairRules())
+            return jpy(reading.balances.jpy.free / (1 + max(ZERO, rates.taker_fee_rate)))
         if reading.margin is None:
             raise AssertionError("on margin the account is read")
         sides = [reading.margin.available_long_jpy]
@@ -315,6 +323,24 @@ class BitbankExchange:
             context = {"order_id": str(order.order_id)}
             return Rejected(reason=Reason.POST_ONLY_WOULD_CROSS, context=context)
         return outcome if told is None else Accepted(order=_as_told(order, told))
+
+    def _read_cancelled(self, order_id: int, *, most: int) -> ExchangeOrder | None:
+        """The order once its cancel has ended, or as it is at last; None where it was not said.
+
+        Raises `NotThere`.
+        """
+        for number in range(most):
+            if number:
+                self._clock.sleep_until(self._clock.now_ms() + BETWEEN_CANCEL_READS_MS)
+            try:
+                told = self._reader.read_order(order_id)
+            except NotThere:
+                raise
+            except BotError:
+                return None
+            if told.status not in LIVE:
+                break
+        return told
 
     def _look_at(self, order_id: int) -> ExchangeOrder | None:
         try:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from shared.core.frozen import copy_with
-from shared.core.money import btc_from_lots, lots_from_btc
+from shared.core.money import ZERO, btc_from_lots, lots_from_btc
 from shared.core.reasons import Reason
 from shared.core.types import (
     AccountKind,
@@ -32,7 +32,7 @@ from shared.core.types import (
     TrackedOrder,
     Trade,
 )
-from shared.core.types.ledger import MOST_ENDED, MOST_TRACKED, BookedExecution
+from shared.core.types.ledger import LEAST_JPY, MOST_ENDED, MOST_TRACKED, BookedExecution
 from shared.exchanges.bitbank.live.reading import Reading
 from shared.exchanges.bitbank.private_answers import ExchangeOrder, ExchangeTrade
 from shared.exchanges.bitbank.recognition import (
@@ -64,7 +64,7 @@ class Reckoned:
     """What is held and known after a reading.
 
     `positions` hold also what was executed and is not told yet. `fills` and `trades` are those of
-    this reading. `there_lots`: what of each side the exchange shows.
+    this reading. `there_lots`: what of each side the exchange shows and would let the bot close.
     """
 
     ledger: Ledger
@@ -92,7 +92,7 @@ def reckon(
     is_whole = _is_whole(reading, ledger)
     issues = [
         *_unseen_issues(reading, ledger),
-        *_position_issues(reading, ledger, positions, there, traces, kind),
+        *_position_issues(reading, ledger, positions, there, traces),
     ]
     fates, unseen = _fates(intents, found, traces, ledger, is_whole=is_whole)
     strangers = _strangers(reading, ledger)
@@ -117,7 +117,7 @@ def reckon(
         fates=fates,
         strangers=strangers,
         issues=(*issues, *told),
-        there_lots=there,
+        there_lots=_closable(reading, ledger, there, kind),
     )
 
 
@@ -261,7 +261,7 @@ def _book_strange_closes(
     loss cut.
     """
     known = {one.number for one in ledger.booked}
-    ours = {one.order.order_id for one in ledger.tracked}
+    ours = _own_ids(ledger)
     fills: list[Fill] = []
     trades: list[Trade] = []
     for told in reading.executions:
@@ -271,7 +271,7 @@ def _book_strange_closes(
         expected = sum(held.lots for held in _holding(ledger, reading, kind) if held.side is side)
         short = expected - _there(reading, ledger, kind)[side]
         lots = min(told.lots, short, ledger.lots(side))
-        if lots <= 0 or _is_fresh(reading, side, kind, ours):
+        if lots <= 0 or _is_fresh(reading, side, ledger):
             continue
         reason = Reason.EXIT_LOSSCUT if told.kind == "losscut" else Reason.EXIT_MANUAL
         intent = manual_close(side, lots, number=told.trade_id, reason=reason)
@@ -357,9 +357,35 @@ def _there(reading: Reading, ledger: Ledger, kind: AccountKind) -> dict[Side, in
     return {Side.LONG: min(onhand, expected), Side.SHORT: 0}
 
 
-def _is_fresh(reading: Reading, side: Side, kind: AccountKind, ours: set[int]) -> bool:
-    """Whether something of ours was executed so lately that positions may not show it yet."""
-    del kind
+def _closable(
+    reading: Reading, ledger: Ledger, there: Mapping[Side, int], kind: AccountKind
+) -> dict[Side, int]:
+    """What is there but for coins that an order holds which is not seen, or is not ours: a sale of
+    these would be refused.
+    """
+    if kind.has_debt:
+        return dict(there)
+    ours = sum(
+        one.order.remaining_lots
+        for one in ledger.tracked
+        if one.is_live and not one.order.intent.is_opening
+    )
+    free = lots_from_btc(reading.balances.btc.free)
+    return {**there, Side.LONG: min(there[Side.LONG], free + ours)}
+
+
+def _own_ids(ledger: Ledger) -> set[int]:
+    """The numbers of our orders, also of those that have ended."""
+    return {one.order.order_id for one in ledger.tracked} | set(ledger.ended)
+
+
+def _is_fresh(reading: Reading, side: Side, ledger: Ledger) -> bool:
+    """Whether something of ours was executed so lately that positions may not show it yet: told or
+    not.
+    """
+    if any(one.unbooked_lots > 0 and one.order.intent.side is side for one in ledger.tracked):
+        return True
+    ours = _own_ids(ledger)
     newest = max(
         (
             told.executed_at
@@ -397,9 +423,22 @@ def _traces(
         newest_order_id=max(ledger.newest_order_id, reading.newest_order_id),
         long_lots=lots[Side.LONG],
         short_lots=lots[Side.SHORT],
-        jpy=reading.balances.jpy.onhand - ledger.cash_jpy,
+        jpy=reading.balances.jpy.onhand - _owed_jpy(reading) - ledger.cash_jpy,
         btc=reading.balances.btc.onhand - coins,
         strangers=tuple(sorted(reading.resting - ours)),
+    )
+
+
+def _owed_jpy(reading: Reading) -> Decimal:
+    """What closes have lost or cost and bitbank has not taken from the yen yet: what the margin
+    account owes beyond what its positions will.
+    """
+    if reading.margin is None or reading.positions is None:
+        return ZERO
+    held = (reading.positions.long, reading.positions.short)
+    return max(
+        ZERO,
+        reading.margin.cost_jpy - sum((one.fee_jpy + one.interest_jpy for one in held), ZERO),
     )
 
 
@@ -410,7 +449,8 @@ def _lots(positions: Sequence[Position], side: Side) -> int:
 def _unseen_issues(reading: Reading, ledger: Ledger) -> list[Issue]:
     issues = []
     for one in ledger.tracked:
-        if one.order.order_id in reading.missing and one.is_live:
+        is_new = reading.read_at - one.order.placed_at < LAG_MS
+        if one.order.order_id in reading.missing and one.is_live and not is_new:
             context = {
                 "order_id": str(one.order.order_id),
                 "purpose": str(one.order.intent.purpose),
@@ -429,16 +469,14 @@ def _position_issues(
     positions: Sequence[Position],
     there: Mapping[Side, int],
     traces: Traces,
-    kind: AccountKind,
 ) -> list[Issue]:
     """More or less than is booked: what readings have shown for a while is told as it is, what is
     new may be bitbank's own delay.
     """
     issues = []
-    ours = {one.order.order_id for one in ledger.tracked} | {0}
     for side in Side:
         beyond = there[side] - _lots(positions, side)
-        if not beyond or _is_fresh(reading, side, kind, ours):
+        if not beyond or _is_fresh(reading, side, ledger):
             continue
         reason = Reason.ACCOUNT_UNSETTLED
         if traces.read_at - traces.lots_since > LAG_MS:
@@ -518,17 +556,18 @@ def _with_money(
     """
     if ledger.aside_jpy is None or ledger.aside_btc is None:
         return copy_with(ledger, aside_jpy=traces.jpy, aside_btc=traces.btc, drift=None), []
-    if (traces.jpy, traces.btc) == (ledger.aside_jpy, ledger.aside_btc):
+    moved_jpy = traces.jpy - ledger.aside_jpy
+    if abs(moved_jpy) < LEAST_JPY and traces.btc == ledger.aside_btc:
         return copy_with(ledger, drift=None), []
     drift = ledger.drift
-    same = drift is not None and (drift.jpy, drift.btc) == (traces.jpy, traces.btc)
+    same = drift is not None and abs(drift.jpy - traces.jpy) < LEAST_JPY and drift.btc == traces.btc
     if not same or drift is None:
         return copy_with(ledger, drift=traces), []
     is_quiet = traces.read_at - newest_execution_at >= QUIET_MS
     if not (is_settled and is_quiet and traces.read_at - drift.read_at >= APART_MS):
         return ledger, []
     context = {
-        "jpy": f"{traces.jpy - ledger.aside_jpy:f}",
+        "jpy": f"{moved_jpy:f}",
         "btc": f"{traces.btc - ledger.aside_btc:f}",
     }
     after = copy_with(ledger, aside_jpy=traces.jpy, aside_btc=traces.btc, drift=None)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.core.frozen import copy_with
 from shared.core.types import (
     AccountKind,
     Entry,
@@ -23,7 +24,11 @@ from shared.core.types import (
 from shared.exchanges.bitbank.balance_answers import AssetBalance, Balances
 from shared.exchanges.bitbank.live.reading import Reading
 from shared.exchanges.bitbank.live.reckoning import Reckoned, reckon
-from shared.exchanges.bitbank.margin_answers import MarginPosition, MarginPositions
+from shared.exchanges.bitbank.margin_answers import (
+    MarginAccount,
+    MarginPosition,
+    MarginPositions,
+)
 from shared.exchanges.bitbank.private_answers import ExchangeOrder, ExchangeTrade
 
 T0 = 1_767_225_600_000
@@ -122,13 +127,34 @@ def position_of(side: Side, lots: int) -> MarginPosition:
     )
 
 
-def balance(asset: str, onhand: Decimal | str | int) -> AssetBalance:
+def margin_of(cost_jpy: Decimal) -> MarginAccount:
+    nothing = Decimal(0)
+    return MarginAccount(
+        status="NORMAL",
+        total_jpy=nothing,
+        profit_jpy=nothing,
+        cost_jpy=cost_jpy,
+        positions_jpy=nothing,
+        orders_jpy=nothing,
+        maintenance_jpy=nothing,
+        orders_maintenance_jpy=nothing,
+        percentage=None,
+        call_percentage=None,
+        losscut_percentage=None,
+        available_long_jpy=nothing,
+        available_short_jpy=nothing,
+    )
+
+
+def balance(
+    asset: str, onhand: Decimal | str | int, *, free: Decimal | str | int | None = None
+) -> AssetBalance:
     amount = Decimal(onhand)
     return AssetBalance(
         asset=asset,
         onhand=amount,
-        locked=Decimal(0),
-        free=amount,
+        locked=Decimal(0) if free is None else amount - Decimal(free),
+        free=amount if free is None else Decimal(free),
         withdrawing=Decimal(0),
         collateral_ratio=None,
     )
@@ -146,9 +172,13 @@ def reading_of(
     btc: Decimal | str | int = 0,
     missing: Sequence[int] = (),
     is_margin: bool = True,
+    free_btc: Decimal | str | int | None = None,
+    cost_jpy: Decimal | str | int | None = None,
+    due_jpy: Decimal | str | int = 0,
 ) -> Reading:
+    """`cost_jpy` is what the margin account owes, `due_jpy` what of it the long position will."""
     positions = MarginPositions(
-        long=position_of(Side.LONG, long),
+        long=copy_with(position_of(Side.LONG, long), interest_jpy=Decimal(due_jpy)),
         short=position_of(Side.SHORT, short),
         notice=None,
         payables_jpy=Decimal(0),
@@ -160,9 +190,10 @@ def reading_of(
         orders=every,
         missing=frozenset(missing),
         executions=tuple(executions),
-        balances=Balances(jpy=balance("jpy", jpy), btc=balance("btc", btc)),
+        balances=Balances(jpy=balance("jpy", jpy), btc=balance("btc", btc, free=free_btc)),
         positions=positions if is_margin else None,
         newest_order_id=max([*every, *(one.order_id for one in executions)], default=0),
+        margin=None if cost_jpy is None else margin_of(Decimal(cost_jpy)),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
-from shared.core.types import Fate, Purpose, Side
+from shared.core.types import Fate, Purpose, Side, Traces
 from shared.core.types.ledger import MOST_ENDED, MOST_TRACKED
 from tests.unit.exchanges.bitbank_live.conftest import (
     MINUTE,
@@ -98,7 +98,10 @@ def test_an_order_that_the_exchange_does_not_answer_for_is_told_and_not_counted_
     assert [one.order.order_id for one in known.ledger.tracked] == [7]
     young = copy_with(ledger.tracked[0].order, placed_at=T0 + MINUTE - 14_999)
     new = copy_with(ledger, tracked=(copy_with(ledger.tracked[0], order=young),))
-    assert [order.order_id for order in reckoned(new, long=100, missing=[7]).orders] == [7]
+    just = reckoned(new, long=100, missing=[7])
+    assert [order.order_id for order in just.orders] == [7]
+    assert reasons(just) == [], "lists may lag behind what was only just taken"
+    assert just.ledger.read_at == 0
 
 
 def test_a_stop_that_fired_is_followed_until_its_fill_may_show(reckoned):
@@ -425,6 +428,32 @@ def test_just_after_a_fill_the_position_need_not_show_it(reckoned):
     ledger = ledger_of(tracked_order(7, ENTRY))
     assert reasons(reckoned(ledger, at=T0 + MINUTE + 14_999, **told)) == []
     assert reasons(reckoned(ledger, at=T0 + MINUTE + 15_000, **told)) == [Reason.ACCOUNT_UNSETTLED]
+    booked = reckoned(ledger, at=T0 + MINUTE, **told).ledger
+    assert booked.tracked == ()
+    again = reckoned(booked, at=T0 + MINUTE + 2_000, **told)
+    assert reasons(again) == [], "it is followed no longer, and was ours all the same"
+
+
+def test_what_nobody_has_told_yet_need_not_show_in_the_position_either(reckoned):
+    known = reckoned(
+        ledger_of(tracked_order(7, ENTRY)),
+        orders=[told_order(7, ENTRY, status="PARTIALLY_FILLED", executed=40)],
+    )
+    assert reasons(known) == [Reason.FILLS_LATE]
+
+
+def test_an_older_sale_of_the_owners_closes_nothing_of_a_position_that_does_not_show_yet(reckoned):
+    told = {
+        "ended": [told_order(7, ENTRY, status="FULLY_FILLED", executed=100)],
+        "executions": [
+            execution(1, 99, 100, is_buy=False, at=T0 - MINUTE),
+            execution(2, 7, 100, at=T0 + MINUTE),
+        ],
+    }
+    first = reckoned(ledger_of(tracked_order(7, ENTRY)), at=T0 + MINUTE, **told)
+    again = reckoned(first.ledger, at=T0 + MINUTE + 2_000, **told)
+    assert (first.trades, again.trades) == ((), ())
+    assert again.ledger.lots(Side.LONG) == 100
 
 
 @pytest.mark.parametrize(
@@ -473,6 +502,17 @@ def test_on_spot_what_the_owner_sold_of_them_is_a_manual_trade(reckoned):
     assert [(trade.lots, trade.reason) for trade in known.trades] == [(40, Reason.EXIT_MANUAL)]
 
 
+def test_on_spot_no_more_can_be_closed_than_is_free_or_held_by_orders_that_are_known(reckoned):
+    ledger = ledger_of(tracked_order(7, intent_of(Purpose.STOP, 30)), lots=100)
+    told = {"orders": [told_order(7, intent_of(Purpose.STOP, 30), is_margin=False)]}
+    known = reckoned(ledger, kind="spot", btc="0.0100", free_btc="0.0070", **told)
+    assert known.there_lots[Side.LONG] == 100
+    hidden = reckoned(ledger, kind="spot", btc="0.0100", free_btc="0.0030", **told)
+    assert hidden.there_lots[Side.LONG] == 60
+    assert [position.lots for position in hidden.positions] == [100]
+    assert (hidden.trades, reasons(hidden)) == ((), [])
+
+
 # money
 
 
@@ -517,3 +557,24 @@ def test_a_loss_that_is_taken_late_is_no_withdrawal(reckoned):
     first = reckoned(ledger, jpy=999_000, at=T0 + 10 * TICK)
     second = reckoned(first.ledger, at=T0 + 11 * TICK)
     assert (second.issues, second.ledger.drift) == ((), None)
+
+
+def test_a_loss_that_lies_among_the_yen_and_is_owed_is_no_deposit(reckoned):
+    ledger = reckoned(cost_jpy=0).ledger
+    for number in (10, 11, 12):
+        owed = reckoned(
+            ledger, jpy=1_003_000, cost_jpy="3012.3", due_jpy="12.5", long=0, at=T0 + number * TICK
+        )
+        assert (owed.issues, owed.ledger.drift, owed.ledger.aside_jpy) == ((), None, 800_000)
+        ledger = owed.ledger
+    taken = reckoned(ledger, cost_jpy=0, at=T0 + 13 * TICK)
+    assert (taken.issues, taken.ledger.drift) == ((), None)
+
+
+def test_a_loss_that_is_taken_meanwhile_disturbs_no_proof(reckoned):
+    before = Traces(read_at=T0 - 1_000, newest_order_id=50, jpy=Decimal(800_000))
+    looked = reckoned(at=T0 + TICK, jpy=1_003_000, cost_jpy=3_000).ledger.traces
+    written = lost(looked=looked, before=before)
+    assert reckoned(intents=[written], at=T0 + 3 * TICK, cost_jpy=0).fates == {
+        ENTRY.id: Fate.ABSENT
+    }
