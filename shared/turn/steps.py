@@ -44,6 +44,8 @@ POLL_MS = 2_000
 LOOKS_A_READING = 5
 """Every so many looks the whole account is read, also where what rests looks as before: a stop that
 has fired need not be listed."""
+SAVING_MS = 5_000
+"""What a tick needs between its last look at what is bare and its answer."""
 CANCEL_AHEAD_MS = 10_000
 """So long before an entry's time is over it is cancelled: until then it may still be filled."""
 SHUTDOWN_POLL_MS = 500
@@ -392,8 +394,9 @@ class Steps:
             order ── poll ── poll ── poll ── deadline: cancel ── poll ── ended
                       │ each fill gets its stop at once, and at the end its target
 
-        Where the account cannot be read it is asked again until the tick's time is over. An account
-        on paper gives every fill its bracket by itself, and is not attended.
+        Where the account cannot be read it is asked again until the entry's time is over, and where
+        something is bare by then until the tick has to answer. An account on paper gives every fill
+        its bracket by itself, and is not attended.
 
         A process that was asked to end has seconds: what is known of the entry is cancelled before
         anything is read.
@@ -428,12 +431,17 @@ class Steps:
             except BotError as error:
                 failure = error
             looks += 1
-            if self.clock.now_ms() >= ends_at:
+            is_bare = turn.holdings is not None and self.is_bare(turn.holdings)
+            if self.clock.now_ms() >= (self._stays_until(ends_at, turn) if is_bare else ends_at):
                 raise failure or Unavailable(
                     "the entry could not be ended in its tick; the next one looks at it first"
                 )
             pause_ms = SHUTDOWN_POLL_MS if self.hands.is_shutting_down else POLL_MS
             self.clock.sleep_until(self.clock.now_ms() + pause_ms)
+
+    def _stays_until(self, ends_at: int, turn: Turn) -> int:
+        answers_at = turn.occasion.scheduled_at + int(self.settings.tick.answer_by_seconds * 1000)
+        return max(ends_at, answers_at - SAVING_MS)
 
     def _is_due_to_end(self, ends_at: int) -> bool:
         return self.hands.is_shutting_down or self.clock.now_ms() >= ends_at - CANCEL_AHEAD_MS
