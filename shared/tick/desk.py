@@ -200,7 +200,7 @@ class Desk:
         if isinstance(step, planning.Cancel):
             now = self._time_of_a_request()
             outcome = self._exchange.cancel(step.order, now_ms=now, fence=self.fence)
-            return self._add_record(self._timed(record_of(step, outcome), now))
+            return self._add_record(self._with_time(record_of(step, outcome), now))
         return self._place(step, book=book, rules=rules, plan=plan)
 
     def _place(
@@ -232,7 +232,7 @@ class Desk:
             intent, book=book, rules=rules, now_ms=now, fence=self.fence
         )
         taken_at = outcome.order.placed_at if isinstance(outcome, Accepted) else None
-        record = self._add_record(self._timed(record_of(step, outcome), taken_at))
+        record = self._add_record(self._with_time(record_of(step, outcome), taken_at))
         self._follow(intent, outcome, at=at)
         self._write_outcome(written, msgspec.to_builtins(record))
         return record
@@ -298,7 +298,7 @@ class Desk:
             else intent.price == entry.target_price
         )
 
-    def _timed(self, record: OrderRecord, at: int | None) -> OrderRecord:
+    def _with_time(self, record: OrderRecord, at: int | None) -> OrderRecord:
         """The record with its time at a real exchange; paper's times are those of its tick."""
         return record if self._ledger is None else copy_with(record, taken_at=at)
 

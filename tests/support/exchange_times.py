@@ -5,18 +5,18 @@ times: executions, and when each stop came and went.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 from shared.core.money import lots_from_btc
-from decimal import Decimal
 
 SIGNS = {"long": {"buy": 1, "sell": -1}, "short": {"sell": 1, "buy": -1}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """How long lots that were bought at `at` waited for their stop; None: they were closed first."""
+    """How long lots that came in at `at` waited for their stop, or their close."""
 
     at: int
     until: int
@@ -91,9 +91,8 @@ def histogram(waits: Sequence[Wait]) -> str:
         f"  {second:>3} s  {counts[second]:>5}  {'#' * counts[second]}" for second in sorted(counts)
     ]
     seconds = sorted(wait.seconds for wait in waits)
-    rows.append(
-        f"  {len(seconds)} fills, median {seconds[len(seconds) // 2]:.1f} s, longest {seconds[-1]:.1f} s"
-    )
+    median, longest = seconds[len(seconds) // 2], seconds[-1]
+    rows.append(f"  {len(seconds)} fills, median {median:.1f} s, longest {longest:.1f} s")
     return "\n".join(rows)
 
 

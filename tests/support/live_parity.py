@@ -1,18 +1,18 @@
 """A live bot on the sandbox's private side, and beside it what paper makes of every order of it.
 
-    live    tick ── order ── fills ── stop ── … ── flat        real HTTP, signatures, the exchange's own rules
-    paper   the state before that very tick ── the same tick ── … ── flat        one twin an order
+    live    tick ── order ── fills ── stop ── … ── flat          real HTTP, signatures
+    paper   the state before that very tick ── that tick ── … ── flat    one twin an order
 
 A twin begins with the live bot's own money, limits and memory, so that nothing but what happens to
 the order can make the two differ.
 """
 
-import json
+import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 import pytest
@@ -21,13 +21,11 @@ from shared.core import settings as configuration
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
 from shared.core.types import (
-    Action,
     Barriers,
     Candles,
     Fill,
     Ledger,
     Market,
-    OrderRecord,
     PairRules,
     Purpose,
     Side,
@@ -36,9 +34,18 @@ from shared.core.types import (
     Timeframe,
     Trade,
 )
+from shared.exchanges.bitbank.live.exchange import BitbankExchange
+from shared.exchanges.bitbank.pace import (
+    QUERIES_PER_SECOND,
+    UPDATES_PER_SECOND,
+    AccountPace,
+    RequestPace,
+)
 from shared.exchanges.paper import account as accounts
 from shared.exchanges.paper.exchange import PaperExchange, encode_account
 from shared.exchanges.sandbox.generate import generate
+from shared.exchanges.sandbox.private.settings import FAKE_KEY, FAKE_SECRET
+from shared.exchanges.sandbox.time_source import SteppedTime
 from shared.results.parity.lots import OrderStory, Rested
 from shared.results.parity.stories import stories_of
 from shared.stores import lease as leases
@@ -65,7 +72,9 @@ class Experiment:
 
     `settle_seconds` also sets at which second of a minute the exchange is looked at: with 17.5 a
     look falls between the last price of a minute and the first of the next one, so that no fill
-    meets another price before its stop.
+    meets another price before its stop. Where `request_ms` is given every private request takes a
+    third to three times as long, and waits for its turn as bitbank's limits want it; else none
+    takes any time.
     """
 
     name: str
@@ -74,6 +83,7 @@ class Experiment:
     settle_seconds: float = 17.5
     lag_seconds: float = 0.0
     latency_ms: int = 0
+    request_ms: int = 0
     volume_share: float = 1.0
     behind_others: int = 0
     stop_atr: float = 3.0
@@ -299,7 +309,7 @@ def _drive(
     counts: Counter[str] = Counter()
     differences: list[str] = []
     lag_ms = int(1_000 * experiment.lag_seconds)
-    exchange = world.exchange()
+    exchange = world.exchange() if not experiment.request_ms else _timed(world, experiment)
     if experiment.latency_ms:
         exchange = _slow(exchange, world, experiment.latency_ms)
     ports = world.ports(exchange=exchange)
@@ -360,6 +370,37 @@ def _owner(pairs: Sequence[Pair], reports: Sequence[TickReport]) -> Twin | None:
     }
     mine = [pair.twin for pair in pairs if filled & {one.order_id for one in pair.live.orders}]
     return mine[-1] if mine else None
+
+
+class TimedPace(RequestPace):
+    """The pace of the world's own clock, which moves on with each request."""
+
+    def __init__(
+        self, per_second: float, source: SteppedTime, request_ms: int, dice: random.Random
+    ) -> None:
+        self._source, self._request_ms, self._dice = source, request_ms, dice
+        super().__init__(
+            per_second,
+            monotonic=lambda: source.now_ms() / 1_000,
+            sleep=lambda seconds: self.pass_ms(ceil(1_000 * seconds)),
+        )
+
+    def pass_ms(self, ms: int) -> None:
+        self._source.advance_to(self._source.now_ms() + ms)
+
+    def wait(self) -> None:
+        super().wait()
+        self.pass_ms(self._dice.randint(self._request_ms // 3, 3 * self._request_ms))
+
+
+def _timed(world: LiveWorld, experiment: Experiment) -> BitbankExchange:
+    limits = AccountPace()
+    how = world.source, experiment.request_ms, random.Random(experiment.seed)
+    limits.queries = TimedPace(QUERIES_PER_SECOND, *how)
+    limits.updates = TimedPace(UPDATES_PER_SECOND, *how)
+    return BitbankExchange.open(
+        world.settings, world.clock, key=FAKE_KEY, secret=FAKE_SECRET, limits=limits
+    )
 
 
 def _slow(exchange: Any, world: LiveWorld, latency_ms: int) -> Any:

@@ -12,16 +12,22 @@ from shared.results.parity.comparison import (
     Total,
 )
 from shared.results.parity.lived import Stretch, schedule_from, stretch_of
+from shared.results.parity.shortfall import FillCause, amounts_by_cause
+from shared.results.parity.stories import pairs_of, stories_of
 
 __all__ = [
     "Cause",
     "CauseEpisode",
     "Comparison",
     "Fact",
+    "FillCause",
     "Stretch",
     "TickDifference",
     "Total",
+    "amounts_by_cause",
     "compare_reports",
+    "pairs_of",
     "schedule_from",
+    "stories_of",
     "stretch_of",
 ]

@@ -1,4 +1,4 @@
-"""What came of one order, lot by lot: the first lot that was bought is the first that was sold. Pure.
+"""What came of one order, lot by lot: the first lot that came in is the first that goes. Pure.
 
     entered   |-- fill 1 --|---- fill 2 ----|
     left      |------ stop ------|- close --|
@@ -8,6 +8,7 @@ Amounts are counted in units of 0.0001 yen: price x lots is a whole number of th
 belongs to several parts is shared so that the shares add up to it.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,7 +22,7 @@ class Rested:
     """When an order was in the market: after `since_at`, and up to `until_at` (None: it still is).
 
     >>> stop = Rested(purpose=Purpose.STOP, lots=12, since_at=1_000, until_at=None)
-    >>> stop.was_live(1_000), stop.was_live(1_001)
+    >>> stop.is_live_at(1_000), stop.is_live_at(1_001)
     (False, True)
     """
 
@@ -30,7 +31,7 @@ class Rested:
     since_at: int
     until_at: int | None = None
 
-    def was_live(self, at: int) -> bool:
+    def is_live_at(self, at: int) -> bool:
         """Whether a price at `at` could meet it."""
         return self.since_at < at and (self.until_at is None or at <= self.until_at)
 
@@ -53,30 +54,53 @@ class OrderStory:
     rested: tuple[Rested, ...]
 
     @property
-    def entries(self) -> list[Fill]:
+    def entry_fills(self) -> list[Fill]:
         """The fills that opened."""
         return [fill for fill in self.fills if fill.purpose is Purpose.ENTRY]
 
     @property
-    def exits(self) -> list[Fill]:
+    def exit_fills(self) -> list[Fill]:
         """The fills that closed."""
         return [fill for fill in self.fills if fill.purpose is not Purpose.ENTRY]
 
     @property
     def lots(self) -> int:
         """How much was opened."""
-        return sum(fill.lots for fill in self.entries)
+        return sum(fill.lots for fill in self.entry_fills)
+
+    @property
+    def asked_lots(self) -> int | None:
+        """How large the order was; None where it never came into the market."""
+        asked = [one.lots for one in self.rested if one.purpose is Purpose.ENTRY]
+        return max(asked, default=None)
 
     def live_lots(self, purpose: Purpose, at: int) -> int:
         """How much orders of this purpose were in the market for at `at`."""
-        mine = [one for one in self.rested if one.purpose is purpose and one.was_live(at)]
+        mine = [one for one in self.rested if one.purpose is purpose and one.is_live_at(at)]
         return sum(one.lots for one in mine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class LotRun:
     """The lots `first` to `end` (without it) of a story: their way in, their way out, and what each
     cost, in units of 0.0001 yen.
+
+    >>> from shared.core.reasons import Reason
+    >>> def fill(purpose: Purpose, price: int) -> Fill:
+    ...     return Fill(
+    ...         sequence=1, order_id=1, purpose=purpose, side=Side.SHORT, at=0, price=price, lots=2,
+    ...         maker=True, fee_jpy=Decimal(0),
+    ...     )
+    >>> trade = Trade(
+    ...     sequence=1, side=Side.SHORT, opened_at=0, closed_at=0, lots=2,
+    ...     entry_price=Decimal(110), exit_price=100, reason=Reason.EXIT_TARGET,
+    ...     gross_jpy=Decimal("0.0020"), fees_jpy=Decimal(0), interest_jpy=Decimal(0),
+    ... )
+    >>> LotRun(
+    ...     first=0, end=2, entered=fill(Purpose.ENTRY, 110), left=fill(Purpose.TARGET, 100),
+    ...     trade=trade, entry_fee_units=3, exit_fee_units=2, interest_units=1,
+    ... ).net_units
+    14
     """
 
     first: int
@@ -97,16 +121,20 @@ class Part:
 
 
 def boundaries_of(story: OrderStory) -> set[int]:
-    """Where a fill begins or ends, counted in lots."""
+    """Where a fill begins or ends, counted in lots.
+
+    >>> boundaries_of(OrderStory(at=0, side=Side.LONG, fills=(), trades=(), rested=()))
+    set()
+    """
     return {
         bound
-        for fills in (story.entries, story.exits)
+        for fills in (story.entry_fills, story.exit_fills)
         for start, end, _ in _spans(fills)
         for bound in (start, end)
     }
 
 
-def parts_of(story: OrderStory, bounds: Sequence[int] = ()) -> list[Part]:
+def lot_runs(story: OrderStory, bounds: Sequence[int] = ()) -> list[LotRun]:
     """The parts of a story that has ended, cut at `bounds` too.
 
     Raises `ValueError` where not all that was opened was closed.
@@ -126,19 +154,19 @@ def parts_of(story: OrderStory, bounds: Sequence[int] = ()) -> list[Part]:
     ...     at=0, side=Side.LONG, fills=(fill("entry", 100, 2), fill("target", 110, 2)),
     ...     trades=(trade,), rested=(),
     ... )
-    >>> [(part.first, part.end, part.net_units) for part in parts_of(story, [1])]
+    >>> [(part.first, part.end, part.net_units) for part in lot_runs(story, [1])]
     [(0, 1, 8), (1, 2, 6)]
     """
-    entered, left = _spans(story.entries), _spans(story.exits)
-    if sum(fill.lots for fill in story.exits) != story.lots or len(story.trades) != len(left):
+    entered, left = _spans(story.entry_fills), _spans(story.exit_fills)
+    if sum(fill.lots for fill in story.exit_fills) != story.lots or len(story.trades) != len(left):
         raise ValueError(f"the order of {story.at} is not closed whole")
     cuts = sorted({*boundaries_of(story), *(cut for cut in bounds if 0 <= cut <= story.lots)})
     parts = []
-    for first, end in zip(cuts, cuts[1:], strict=False):
+    for first, end in itertools.pairwise(cuts):
         begun, ended = _covering(entered, first), _covering(left, first)
         trade = story.trades[left.index(ended)]
         parts.append(
-            Part(
+            LotRun(
                 first=first,
                 end=end,
                 entered=begun[2],

@@ -13,10 +13,11 @@ from shared.results.parity.lots import OrderStory, Rested
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """The stories of a stretch, and how many orders led to something that is still held.
+class Stories:
+    """The stories of a stretch, and how many orders led to something that is still held, or whose
+    trades no report tells.
 
-    >>> Told(closed=(), still_open=1).still_open
+    >>> Stories(closed=(), still_open=1).still_open
     1
     """
 
@@ -25,26 +26,30 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Booked:
-    """A fill, and the trade that it closed."""
+class _Booking:
+    """A fill and, where it closed something, the trade; None too where no report tells it."""
 
     fill: Fill
     trade: Trade | None
 
+    @property
+    def is_lacking(self) -> bool:
+        return self.trade is None and self.fill.purpose is not Purpose.ENTRY
 
-def stories_of(reports: Sequence[TickReport]) -> Told:
+
+def stories_of(reports: Sequence[TickReport]) -> Stories:
     """The stories of all orders that open, in the order in which they were sent; those without a
     fill too.
 
     >>> stories_of([])
-    Told(closed=(), still_open=0)
+    Stories(closed=(), still_open=0)
 
     Args:
         reports: In the order of their ticks, from one on before which nothing was held.
     """
     closed: list[OrderStory] = []
     still_open = 0
-    positions = list(_positions(_booked(reports)))
+    positions = list(_positions(_bookings(reports)))
     sent = [
         (report.scheduled_at, record)
         for report in reports
@@ -55,11 +60,11 @@ def stories_of(reports: Sequence[TickReport]) -> Told:
         mine = next((one for one in positions if _is_begun_by(one, record)), [])
         if not mine and _is_growth(positions, record):
             continue
-        if _held(mine):
+        if _lots_left(mine) or any(one.is_lacking for one in mine):
             still_open += 1
             continue
-        closed.append(_story(at, record.intent.side, mine, _rested(reports, at, mine)))
-    return Told(closed=tuple(closed), still_open=still_open)
+        closed.append(_story(at, record.intent.side, mine, tuple(_market_times(reports, at, mine))))
+    return Stories(closed=tuple(closed), still_open=still_open)
 
 
 def pairs_of(
@@ -77,56 +82,60 @@ def pairs_of(
     return [(mine.get(key), other.get(key)) for key in sorted({*mine, *other})]
 
 
-def _booked(reports: Sequence[TickReport]) -> list[_Booked]:
+def _bookings(reports: Sequence[TickReport]) -> list[_Booking]:
     """Every closing fill is one trade, in the same order."""
     trades = iter([trade for report in reports for trade in report.trades])
     return [
-        _Booked(fill=fill, trade=None if fill.purpose is Purpose.ENTRY else next(trades))
+        _Booking(fill=fill, trade=None if fill.purpose is Purpose.ENTRY else next(trades, None))
         for report in reports
         for fill in report.fills
     ]
 
 
-def _positions(booked: Sequence[_Booked]) -> Iterator[list[_Booked]]:
+def _positions(booked: Sequence[_Booking]) -> Iterator[list[_Booking]]:
     """The fills of each side, cut where nothing is held."""
     for side in Side:
-        mine: list[_Booked] = []
+        mine: list[_Booking] = []
         for one in booked:
             if one.fill.side is not side:
                 continue
             mine.append(one)
-            if not _held(mine):
+            if not _lots_left(mine):
                 yield mine
                 mine = []
         if mine:
             yield mine
 
 
-def _held(booked: Sequence[_Booked]) -> int:
-    return sum(one.fill.lots * (1 if one.trade is None else -1) for one in booked)
+def _lots_left(booked: Sequence[_Booking]) -> int:
+    return sum(one.fill.lots * (1 if one.fill.purpose is Purpose.ENTRY else -1) for one in booked)
 
 
-def _is_begun_by(position: Sequence[_Booked], record: OrderRecord) -> bool:
+def _is_begun_by(position: Sequence[_Booking], record: OrderRecord) -> bool:
     return record.order_id is not None and position[0].fill.order_id == record.order_id
 
 
-def _is_growth(positions: Sequence[Sequence[_Booked]], record: OrderRecord) -> bool:
+def _is_growth(positions: Sequence[Sequence[_Booking]], record: OrderRecord) -> bool:
     return record.order_id is not None and any(
         one.fill.order_id == record.order_id for position in positions for one in position
     )
 
 
-def _story(at: int, side: Side, booked: Sequence[_Booked], rested: Sequence[Rested]) -> OrderStory:
+def _story(
+    at: int, side: Side, booked: Sequence[_Booking], rested: tuple[Rested, ...]
+) -> OrderStory:
     return OrderStory(
         at=at,
         side=side,
         fills=tuple(one.fill for one in booked),
         trades=tuple(one.trade for one in booked if one.trade is not None),
-        rested=tuple(rested),
+        rested=rested,
     )
 
 
-def _rested(reports: Sequence[TickReport], at: int, booked: Sequence[_Booked]) -> Iterator[Rested]:
+def _market_times(
+    reports: Sequence[TickReport], at: int, booked: Sequence[_Booking]
+) -> Iterator[Rested]:
     """The orders of the tick at `at` and of those after it until nothing was held."""
     until = max((one.fill.at for one in booked), default=at)
     mine = [one for one in reports if at <= one.scheduled_at <= max(at, until)]
