@@ -170,15 +170,16 @@ def compare_stretch(here: Here, stretch: Stretch) -> Parity:
         settings_hash=here.settings.hash,
         bot=bot,
         on_time=compare_reports(lived.ticks, punctual.ticks) if unpunctual else None,
-        fills=_weigh_fills(here.settings, stretch.reports, lived.ticks),
+        fills=weigh_fills(here.settings, stretch.reports, lived.ticks),
         schedule=schedule,
         end_jpy=_ends(stretch.reports, lived, punctual, coarse),
     )
 
 
-def _weigh_fills(
+def weigh_fills(
     settings: Settings, reports: Sequence[TickReport], replayed: Sequence[TickReport]
 ) -> Fills | None:
+    """What the orders of a bot with real money brought beside those of its replay."""
     if settings.mode != "live" or policy_of(settings).has_goal:
         return None
     mine, other = stories_of(reports), stories_of(replayed)

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from scripts.commands.parity import Fills, fills_line
+from scripts.commands.parity import Fills, fills_line, weigh_fills
 from shared.core.money import jpy_from_units
 from shared.core.types import Fill
 from shared.results.parity import shortfall
@@ -247,6 +247,11 @@ def the_owner_reads_what_each_cause_cost(weighed: Weighed) -> None:
     told = f"brought {gap:+,.4f} yen" if weighed.amounts else "brought the same, to 0.0001 yen"
     assert line.startswith(f"fills     orders that have ended {told}")
     assert all(f"{cause} {amount:+,.4f}" in line for cause, amount in weighed.amounts.items())
+    reports, settings = weighed.lived.reports, weighed.lived.settings
+    assert weigh_fills(settings, reports, reports) == Fills(amounts={}, still_open=0)
+    alone = weigh_fills(settings, reports, [])
+    assert alone == Fills(amounts={FillCause.OTHER_ORDERS: weighed.live_jpy}, still_open=0)
+    assert weigh_fills(replace(settings, mode="paper"), reports, reports) is None
 
 
 def every_fill_is_equal(weighed: Weighed) -> None:
