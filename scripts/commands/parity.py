@@ -4,7 +4,7 @@ price.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -16,6 +16,7 @@ from scripts.output.console import emit, json_option, progress
 from shared import model
 from shared.core.calendar import DAY_MS, jst_text
 from shared.core.errors import BadBundle, UserError
+from shared.core.money import ZERO
 from shared.core.sentences import say
 from shared.core.sentences.figures import yen
 from shared.core.settings import Settings
@@ -31,12 +32,17 @@ from shared.results.parity import (
     Cause,
     CauseEpisode,
     Comparison,
+    FillCause,
     Stretch,
+    amounts_by_cause,
     compare_reports,
     last_stay,
+    pairs_of,
     schedule_from,
+    stories_of,
     stretch_of,
 )
+from shared.risk import policy_of
 from shared.stores.ports import Bucket
 from shared.tick.live.documents import LiveDocuments
 from shared.tick.live.records import ParityResult
@@ -51,6 +57,16 @@ SHOWN_FACTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fills:
+    """The yen of each cause, and how many orders of the two are not weighed: they still hold
+    something, or their trades lie outside the stretch.
+    """
+
+    amounts: Mapping[FillCause, Decimal]
+    still_open: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
     """The answer.
 
@@ -59,6 +75,8 @@ class Parity:
         bot: What it did against the replay of the ticks that it ran, when they ran.
         on_time: That replay against one in which no tick was missed or late: what these cost. None
             where none was.
+        fills: What the orders of a bot with real money brought beside those of the replay, by
+            cause; None on paper and where a position is made of many orders.
         end_jpy: Equity at the end: of the bot, of the replay, with every tick in time, and from 15m
             candles alone.
     """
@@ -74,6 +92,7 @@ class Parity:
     settings_hash: str
     bot: Comparison
     on_time: Comparison | None
+    fills: Fills | None
     schedule: Schedule
     end_jpy: dict[str, Decimal]
 
@@ -93,8 +112,10 @@ def command(context: click.Context, *, days: float, as_json: bool) -> None:
 
     Reads the stored reports, the candles (the archive's; what it lacks is collected into it) and
     the model that served. Ticks that were missed or late, and halts, are repeated; then it is said
-    what the missed and the late ones cost. Exit code 0 where nothing differs, 3 where something
-    does.
+    what the missed and the late ones cost. With real money it is also said what the orders brought
+    beside the replay's, in yen by cause: latency, the queue, partial fills, the gap before the
+    protection, slippage, another book, other orders. Exit code 0 where nothing differs, 3 where
+    something does.
     """
     if not math.isfinite(days):
         raise UserError(f"--days was {days}", remedy="give a number of days, like 7")
@@ -153,8 +174,22 @@ def compare_stretch(here: Here, stretch: Stretch) -> Parity:
         settings_hash=here.settings.hash,
         bot=bot,
         on_time=compare_reports(lived.ticks, punctual.ticks) if unpunctual else None,
+        fills=weigh_fills(here.settings, stretch.reports, lived.ticks),
         schedule=schedule,
         end_jpy=_ends(stretch.reports, lived, punctual, coarse),
+    )
+
+
+def weigh_fills(
+    settings: Settings, reports: Sequence[TickReport], replayed: Sequence[TickReport]
+) -> Fills | None:
+    """What the orders of a bot with real money brought beside those of its replay."""
+    if settings.mode != "live" or policy_of(settings).has_goal:
+        return None
+    mine, other = stories_of(reports), stories_of(replayed)
+    return Fills(
+        amounts=amounts_by_cause(pairs_of(mine.closed, other.closed)),
+        still_open=mine.still_open + other.still_open,
     )
 
 
@@ -304,11 +339,28 @@ def parity_lines(parity: Parity) -> list[str]:
             )
         )
         told += [_episode(episode) for episode in parity.on_time.episodes if episode.price_jpy]
+    if parity.fills is not None:
+        told.append(fills_line(parity.fills))
     coarse = parity.end_jpy["from_15m"] - parity.end_jpy["replay"]
     told.append(
         say("parity.from_15m", equity=yen(parity.end_jpy["from_15m"]), gap=f"{coarse:+,.0f}")
     )
     return told
+
+
+def fills_line(fills: Fills) -> str:
+    """What each cause brought or cost, the dearest first."""
+    still = say("parity.still_open", orders=fills.still_open) if fills.still_open else ""
+    amounts = {cause: amount for cause, amount in fills.amounts.items() if amount}
+    if not amounts:
+        return say("parity.fills_equal", open=still)
+    causes = sorted(amounts.items(), key=lambda one: (-abs(one[1]), one[0]))
+    return say(
+        "parity.fills",
+        amount=f"{sum(amounts.values(), ZERO):+,.4f}",
+        causes=", ".join(f"{cause} {amount:+,.4f}" for cause, amount in causes),
+        open=still,
+    )
 
 
 def _episode(episode: CauseEpisode) -> str:

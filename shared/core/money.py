@@ -45,7 +45,11 @@ def jpy_units(amount: Decimal) -> int:
 
 
 def jpy_from_units(units: int) -> Decimal:
-    """A whole number of units as an amount of yen."""
+    """A whole number of units as an amount of yen.
+
+    >>> jpy_from_units(150000001)
+    Decimal('15000.0001')
+    """
     return units * JPY_QUANTUM
 
 

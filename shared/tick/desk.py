@@ -219,12 +219,11 @@ class Desk:
         The plan of what opens is written down with its intent, so that a crash cannot lose it.
         """
         if isinstance(step, planning.Cancel):
-            outcome = self._exchange.cancel(
-                step.order, now_ms=self._time_of_a_request(), fence=self.fence
-            )
+            now = self._time_of_a_request()
+            outcome = self._exchange.cancel(step.order, now_ms=now, fence=self.fence)
             if isinstance(outcome, Accepted):
                 self._canceled.add(step.order.order_id)
-            return self._add_record(record_of(step, outcome))
+            return self._add_record(self._with_time(record_of(step, outcome), now))
         return self._place(step, book=book, rules=rules, plan=plan)
 
     def _place(
@@ -255,7 +254,8 @@ class Desk:
         outcome = self._exchange.submit(
             intent, book=book, rules=rules, now_ms=now, fence=self.fence
         )
-        record = self._add_record(record_of(step, outcome))
+        taken_at = outcome.order.placed_at if isinstance(outcome, Accepted) else None
+        record = self._add_record(self._with_time(record_of(step, outcome), taken_at))
         self._follow(intent, outcome, at=at)
         self._write_outcome(written, msgspec.to_builtins(record))
         return record
@@ -320,6 +320,10 @@ class Desk:
             if intent.kind is OrderKind.STOP
             else intent.price == entry.target_price
         )
+
+    def _with_time(self, record: OrderRecord, at: int | None) -> OrderRecord:
+        """The record with its time at a real exchange; paper's times are those of its tick."""
+        return record if self._ledger is None else copy_with(record, taken_at=at)
 
     def _add_record(self, record: OrderRecord) -> OrderRecord:
         self.records.append(record)

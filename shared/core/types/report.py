@@ -69,6 +69,8 @@ class TickStatus(StrEnum):
 class OrderRecord:
     """One order or cancel of a tick: what was asked, and how it came out.
 
+    `taken_at`: when a real exchange took the order, by its own time, or was asked to cancel it.
+
     >>> from shared.core.types import OrderKind, Purpose, Side
     >>> intent = OrderIntent(
     ...     id="t1~e1",
@@ -88,6 +90,7 @@ class OrderRecord:
     order_id: int | None = None
     reason: Reason = Reason.OK
     context: Mapping[str, str] = field(default_factory=dict)
+    taken_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

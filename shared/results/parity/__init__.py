@@ -12,17 +12,23 @@ from shared.results.parity.comparison import (
     Total,
 )
 from shared.results.parity.lived import Stretch, last_stay, schedule_from, stretch_of
+from shared.results.parity.shortfall import FillCause, amounts_by_cause
+from shared.results.parity.stories import pairs_of, stories_of
 
 __all__ = [
     "Cause",
     "CauseEpisode",
     "Comparison",
     "Fact",
+    "FillCause",
     "Stretch",
     "TickDifference",
     "Total",
+    "amounts_by_cause",
     "compare_reports",
     "last_stay",
+    "pairs_of",
     "schedule_from",
+    "stories_of",
     "stretch_of",
 ]

@@ -30,7 +30,7 @@ _APART = frozenset(
     }
     | {"equity_jpy", "cash_jpy", "mark_price"}
 )
-_NUMBERS = frozenset({"sequence", "order_id", "execution_id"})
+_NUMBERS = frozenset({"sequence", "order_id", "execution_id", "taken_at"})
 _INTENT = re.compile(r"(?P<tick>.+)\.\d+(?P<rest>[a-z]\..+)")
 
 

@@ -27,6 +27,12 @@ SENTENCES = {
     "parity.partly_equal": (
         "{counts}, everything equal in {alike}; at the end the bot has {gap} yen ({causes})."
     ),
+    "parity.fills": (
+        "fills     orders that have ended brought {amount} yen beside those of the replay: {causes}"
+        "{open}"
+    ),
+    "parity.fills_equal": "fills     orders that have ended brought the same, to 0.0001 yen{open}",
+    "parity.still_open": "; {orders} of both have not ended and are not in it",
     "parity.from_15m": (
         "from 15m  a replay of the 15m candles alone ends at {equity}, {gap} yen from it"
     ),

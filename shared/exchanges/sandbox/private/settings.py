@@ -82,6 +82,8 @@ class PrivateSettings:
         readings: Of what is not documented.
         slippage_rate: What crossing costs beyond the touch.
         volume_share: The part of a candle's volume that resting orders may take.
+        behind_others: Every so many numbers an order stands behind others: the first price that
+            trades through it serves only these. 0: none does.
         margin_call_percentage: Below this margin the status is CALL.
         losscut_percentage: Below this margin positions are closed; 0: never.
         collateral_rate: The part of coins that counts as margin.
@@ -95,6 +97,7 @@ class PrivateSettings:
     readings: Readings = field(default_factory=Readings)
     slippage_rate: Decimal = Decimal("0.0005")
     volume_share: Decimal = Decimal("0.2")
+    behind_others: int = 0
     margin_call_percentage: Decimal = Decimal(100)
     losscut_percentage: Decimal = Decimal(50)
     collateral_rate: Decimal = Decimal("0.5")

@@ -74,6 +74,8 @@ def _walk_point(
     point = path[index]
     before = standing
     standing = _drop_fired_stops(standing, ground, point)
+    if ground.settings.behind_others:
+        standing = _serve_others(standing, ground, point)
     for kind in KINDS:
         left = standing.budget
 
@@ -89,6 +91,28 @@ def _walk_point(
     for order in standing.waiting:
         standing = _ask_waiting(standing, ground, order, point)
     return _cut_losses(standing, ground, point)
+
+
+def _serve_others(standing: Standing, ground: Ground, point: PathPoint) -> Standing:
+    """A limit that the price trades through for the first time waits: it is in the market only
+    after this point.
+    """
+    for kind in KINDS:
+        account = standing.account_of(kind)
+        orders = tuple(
+            copy_with(order, placed_at=point.at)
+            if order.intent.kind is OrderKind.LIMIT
+            and order.order_id % ground.settings.behind_others == 0
+            and order.placed_at == standing.orders[order.order_id].ordered_at
+            and order.is_live(point.at)
+            and order.intent.is_passed(point.price)
+            else order
+            for order in account.orders
+        )
+        if orders != account.orders:
+            account = copy_with(account, orders=orders)
+            standing = copy_with(standing, **{"margin" if kind.has_debt else "spot": account})
+    return standing
 
 
 def _drop_fired_stops(standing: Standing, ground: Ground, point: PathPoint) -> Standing:

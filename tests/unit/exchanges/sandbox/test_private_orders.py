@@ -68,6 +68,18 @@ def test_the_share_of_a_minute_s_volume_makes_parts() -> None:
         ]
 
 
+def test_an_order_behind_others_is_filled_by_the_second_price_that_trades_through_it() -> None:
+    for every, minutes in ((0, [True, True]), (1, [False, True])):
+        with private_world([FLAT, DIP, DIP, FLAT], behind_others=every) as world:
+            order = world.order("buy", "limit", "0.0100", price=at(-50), **LONG)
+            filled = []
+            for minute in (2, 3):
+                world.go(minute)
+                filled.append(world.info(order["order_id"])["status"] == "FULLY_FILLED")
+            assert filled == minutes
+            assert world.info(order["order_id"])["ordered_at"] == order["ordered_at"]
+
+
 def test_a_stop_comes_before_a_target_of_the_same_minute() -> None:
     both = (0, 300, -300, 0, 10.0)
     target_first = (0, 250, -300, 0, 10.0)
