@@ -433,3 +433,122 @@ def test_other_refusals_silence_and_entries_say_nothing(made, learned):
     assert learned(Unknown(), known=True) is True
     assert learned(HELD, intent=made.entry(990_000, 60)) is None
     assert learned(HELD, beside=made.entry(990_000, 60)) is None
+
+
+# names, boundaries, and both sides
+
+
+@pytest.mark.parametrize(
+    ("name", "turn", "is_own"),
+    [
+        ("T9.12d.entry.1", "T9.12", True),
+        ("T9.12", "T9.12", True),
+        ("T9.12d.entry.1", "T9.1", False),
+        ("T9.1d.entry.1", "T9.12", False),
+        ("xT9.12d.entry.1", "T9.12", False),
+        ("T9.12d.9entry.1", "T9.12", True),
+        ("T9.1d2.entry.1", "T9.1", True),
+        ("T1234567890123.5d.entry.1", "T1234567890123.5", True),
+        ("T5.9", "T5", True),
+    ],
+)
+def test_an_intent_is_of_the_tick_whose_whole_name_it_begins_with(made, name, turn, is_own):
+    assert planning.is_of_turn(made.entry(990_000, id=name), turn) is is_own
+
+
+def test_an_entry_of_this_turn_stays_whatever_the_part_is_called(made, held, protect):
+    whole = made.order(1, made.stop(STOP_AT))
+    entry = made.order(2, made.entry(990_000, id="U7d.entry.1"))
+    assert protect(held(whole, entry), turn="U7") == ()
+    assert protect(held(whole, entry), plan=NO_TARGET) == (gone(entry, Reason.ENTRY_EXPIRED),)
+
+
+def test_whoever_says_nothing_is_not_blind(made, settings, held):
+    resting = made.order(1, made.target(1_200_000))
+    steps = planning.after_refused_stops(
+        held(resting),
+        [refusal(Reason.REJECTED_BY_EXCHANGE)],
+        tick="T",
+        now_ms=T0,
+        settings=settings(),
+        book=None,
+        rules=None,
+    )
+    assert steps == ()
+
+
+def test_of_several_refusals_one_that_names_the_quantity_lets_the_target_go(made, held, after):
+    resting = made.order(1, made.target(1_200_000))
+    steps = after(
+        held(resting), refusal(Reason.REJECTED_BY_EXCHANGE), refusal(Reason.QUANTITY_HELD)
+    )
+    assert steps == (gone(resting, Reason.STOP_PLACED),)
+
+
+def test_each_side_is_looked_at_for_itself(made, held, after, protect):
+    both = held(lots=100)
+    short = made.position(made.part(1_000_000, 50), side=SHORT)
+    covered = made.order(1, made.stop(STOP_AT))
+    both = replace(
+        both,
+        positions=(*both.positions, short),
+        orders=(covered,),
+        there_lots={LONG: 100, SHORT: 50},
+    )
+    steps = after(both, refusal(Reason.REJECTED_BY_EXCHANGE, side=SHORT, lots=50))
+    assert steps == (Place(intent=close(50, Reason.EXIT_UNPROTECTED, side=SHORT)),)
+    entry = made.order(9, made.entry(1_010_000, id="T.entry.1", side=SHORT))
+    four = [made.order(number, made.stop(STOP_AT, 20, id=f"{number}")) for number in range(1, 5)]
+    assert protect(held(*four, entry)) == (Place(intent=stop(20)),)
+
+
+@pytest.mark.parametrize(
+    ("there", "covered", "lots"),
+    [(99, 0, 99), (100, 0, 100), (101, 0, 100), (1, 0, 1), (0, 0, 100), (40, 60, 40), (61, 60, 1)],
+)
+def test_a_stop_is_of_what_shows_and_has_none(made, held, protect, there, covered, lots):
+    orders = [made.order(1, made.stop(STOP_AT, covered))] if covered else []
+    steps = protect(held(*orders, there=there), plan=NO_TARGET)
+    assert steps == (Place(intent=stop(lots)),)
+
+
+def test_more_than_four_stops_end_an_entry_too(made, held, protect):
+    entry = made.order(9, made.entry(990_000, id="T.entry.1"))
+    five = [made.order(number, made.stop(STOP_AT, 10, id=f"{number}")) for number in range(1, 6)]
+    assert protect(held(*five, entry)) == (
+        Place(intent=stop(50)),
+        gone(entry, Reason.ENTRY_EXPIRED),
+    )
+
+
+def test_the_youngest_go_unless_more_can_go_otherwise(made, held, protect):
+    sizes = {1: 30, 2: 100, 3: 20}
+    orders = [made.order(number, made.stop(STOP_AT, lots)) for number, lots in sizes.items()]
+    assert protect(held(*orders, lots=120), plan=NO_TARGET) == (gone(orders[0]),)
+    orders = [
+        made.order(number, made.stop(STOP_AT, lots))
+        for number, lots in {1: 70, 2: 30, 3: 40}.items()
+    ]
+    assert protect(held(*orders, lots=70), plan=NO_TARGET) == (gone(orders[2]), gone(orders[1]))
+
+
+def test_without_a_price_a_large_stop_shrinks_all_the_same(made, held, protect):
+    large = made.order(1, made.stop(STOP_AT, 140))
+    assert protect(held(large, mark=None), plan=NO_TARGET) == (
+        Place(intent=stop(100)),
+        gone(large, after="T.stop.1"),
+    )
+
+
+def test_a_target_that_is_too_large_or_stands_beside_another_close_is_left(made, held, protect):
+    whole = made.order(1, made.stop(STOP_AT))
+    large = made.order(2, made.target(1_200_000, 140))
+    assert protect(held(whole, large)) == ()
+    small = made.order(2, made.target(1_200_000, 30))
+    other = made.order(3, replace(made.target(1_200_000, 30), purpose=Purpose.CLOSE))
+    assert protect(held(whole, small, other)) == ()
+
+
+def test_a_side_that_the_exchange_does_not_name_shows_nothing(held, protect):
+    unnamed = replace(held(), there_lots={SHORT: 5})
+    assert protect(unnamed, plan=None) == ()
