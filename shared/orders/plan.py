@@ -502,7 +502,7 @@ def _guard_position(
         return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
     shown = _closable_lots(draft.holdings, position) - _covered_lots(closes)
     # where fills go on, a stop of all would be refused again and again for the newest of them
-    stop = _stop(draft, position, shown if 0 < shown < missing else missing, trigger)
+    stop = _stop(draft, position, shown if shown > 0 else missing, trigger)
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
         return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
     return [

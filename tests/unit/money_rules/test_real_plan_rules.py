@@ -532,6 +532,12 @@ def test_the_youngest_go_unless_more_can_go_otherwise(made, held, protect):
     assert protect(held(*orders, lots=70), plan=NO_TARGET) == (gone(orders[2]), gone(orders[1]))
 
 
+def test_the_youngest_go_where_more_of_them_can_than_of_the_largest(made, held, protect):
+    sizes = {1: 40, 2: 30, 3: 20}
+    orders = [made.order(number, made.stop(STOP_AT, lots)) for number, lots in sizes.items()]
+    assert protect(held(*orders, lots=40), plan=NO_TARGET) == (gone(orders[2]), gone(orders[1]))
+
+
 def test_without_a_price_a_large_stop_shrinks_all_the_same(made, held, protect):
     large = made.order(1, made.stop(STOP_AT, 140))
     assert protect(held(large, mark=None), plan=NO_TARGET) == (
