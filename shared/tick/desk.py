@@ -185,12 +185,12 @@ class Desk:
         """
         if self._ledger is None:
             return
-        if self._settings.account.has_debt:
+        if self._settings.account.has_debt and intent.side in self._there:
             is_shared = has_shared_closes(
                 self._ledger,
                 intent,
                 outcome,
-                there_lots=self._there.get(intent.side, 0),
+                there_lots=self._there[intent.side],
                 canceled=self._canceled,
             )
             self._ledger = copy_with(self._ledger, has_shared_closes=is_shared)
@@ -311,7 +311,7 @@ class Desk:
         entry's own price, its target, or a close, of no more than its size.
         """
         entry = self._permission
-        if self._ledger is None or entry is None or intent.is_opening:
+        if entry is None or intent.is_opening:
             return False
         if intent.side is not entry.side or intent.lots > entry.lots:
             return False
