@@ -8,12 +8,13 @@ from shared.alerts.wording import context_facts, name_fields
 from shared.core.reasons import Reason
 from shared.core.sentences import reason_now, say
 from shared.core.sentences.figures import btc
-from shared.core.types import Alert, Level, OrderRecord, Purpose, TickReport
+from shared.core.types import Alert, Level, OrderRecord, Purpose, Side, TickReport
 
 
 def order_alerts(report: TickReport, maker: AlertMaker) -> Iterator[Alert]:
     """Orders and cancels that did not come out as they should."""
     rejected: list[OrderRecord] = []
+    stops: dict[tuple[Side, Reason], OrderRecord] = {}
     for record in report.orders:
         intent = record.intent
         if record.outcome == "unknown":
@@ -27,18 +28,13 @@ def order_alerts(report: TickReport, maker: AlertMaker) -> Iterator[Alert]:
             )
         elif record.outcome == "rejected" and record.what != "cancel":
             if intent.purpose is Purpose.STOP:
-                yield maker.make_event(
-                    Level.CRITICAL,
-                    "stop_rejected",
-                    intent.id,
-                    say("alerts.title.stop_rejected", side=intent.side, size=btc(intent.lots)),
-                    name_fields(order=intent.id, why=reason_now(record.reason))
-                    | context_facts(record.context),
-                )
+                stops[intent.side, record.reason] = record
             elif (
                 record.reason is not Reason.POST_ONLY_WOULD_CROSS
             ):  # that one is daily life at the touch
                 rejected.append(record)
+    for (side, reason), record in stops.items():
+        yield _stop_rejected(side, reason, record, maker)
     for reason, records in groupby(
         sorted(rejected, key=lambda record: record.reason), key=lambda record: record.reason
     ):
@@ -50,6 +46,17 @@ def _unknown_title(record: OrderRecord) -> str:
     if record.what == "cancel":
         return say("alerts.title.cancel_unknown", purpose=purpose, size=size)
     return say("alerts.title.order_unknown", purpose=purpose, size=size)
+
+
+def _stop_rejected(side: Side, reason: Reason, record: OrderRecord, maker: AlertMaker) -> Alert:
+    """A condition and no event: what is bare is asked for again every two seconds."""
+    return maker.make_lasting(
+        Level.CRITICAL,
+        "stop_rejected",
+        f"{side}-{reason}",
+        say("alerts.title.stop_rejected", side=side, size=btc(record.intent.lots)),
+        name_fields(order=record.intent.id, why=reason_now(reason)) | context_facts(record.context),
+    )
 
 
 def _rejects(reason: Reason, records: Sequence[OrderRecord], maker: AlertMaker) -> Alert:

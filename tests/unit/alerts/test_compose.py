@@ -218,6 +218,23 @@ def test_a_rejected_stop_is_critical_and_a_rejected_cancel_is_nothing():
     assert told(replace(REPORT, orders=(record("rejected", Purpose.STOP, what="cancel"),))) == ()
 
 
+def test_a_stop_that_is_refused_again_and_again_is_one_alert_an_hour():
+    again = tuple(record("rejected", Purpose.STOP, id_=f"t1.a{look}x.stop.1") for look in range(40))
+    alert = one(replace(REPORT, orders=again))
+    assert alert.fields["order"] == "t1.a39x.stop.1"
+    keys = {
+        one(
+            replace(
+                REPORT,
+                finished_at=AT - AT % HOUR + minutes * 60_000,
+                orders=(record("rejected", Purpose.STOP, id_=f"t{minutes}.p.stop.1"),),
+            )
+        ).key
+        for minutes in range(0, 60, 3)
+    }
+    assert len(keys) == 1
+
+
 def test_a_drawdown_halt_is_critical_once_a_day_until_it_ends():
     decision = Decision(
         action=Action.DENY, as_of=AT, reason=Reason.LIMIT_DRAWDOWN, context={"drawdown": "0.2100"}
