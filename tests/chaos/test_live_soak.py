@@ -29,7 +29,7 @@ from tests.support.tick_stories import INTERVAL, Killed, Script
 
 PEACE = 4
 STORY_TICKS, TICKS_OF_A_SAMPLE = 480, 240
-STORIES, STORIES_OF_A_SAMPLE = 80, 1
+PARTS, STORIES_OF_A_PART = 16, 5
 LIES = {
     "lag": {"seconds": 5},
     "stops-missing": {},
@@ -263,17 +263,21 @@ def soak(seed: int, *, ticks: int) -> Soak:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(one, marks=pytest.mark.full) for one in range(1, PARTS))]
+)
 def test_a_bot_that_lives_through_everything_holds_what_it_says(
-    request: pytest.FixtureRequest,
+    part: int, request: pytest.FixtureRequest
 ) -> None:
     is_full = request.config.getoption("--full")
+    first = part * STORIES_OF_A_PART
     counts: Counter[str] = Counter()
     broken = []
-    for seed in range(STORIES if is_full else STORIES_OF_A_SAMPLE):
+    for seed in range(first, first + (STORIES_OF_A_PART if is_full else 1)):
         story = soak(seed, ticks=STORY_TICKS if is_full else TICKS_OF_A_SAMPLE)
         counts += story.counts
         broken += [f"story {seed}: {one}" for one in story.broken[:2]]
     print(f"\n{dict(sorted(counts.items()))}")
     assert not broken, "\n".join(broken[:20])
     assert counts["positions looked at"] >= 5
-    assert counts["ticks"] >= (20_000 if is_full else 120)
+    assert counts["ticks"] >= (STORIES_OF_A_PART * 250 if is_full else 120)
