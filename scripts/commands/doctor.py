@@ -154,8 +154,12 @@ def run_check(name: str, check: Callable[[], DoctorCheck]) -> DoctorCheck:
     try:
         return check()
     except BotError as error:
-        remedy = error.remedy if isinstance(error, UserError) else ""
-        return DoctorCheck(name=name, verdict=CheckOutcome.BAD, said=str(error), remedy=remedy)
+        return _failed_check(name, error)
+
+
+def _failed_check(name: str, error: BotError) -> DoctorCheck:
+    remedy = error.remedy if isinstance(error, UserError) else ""
+    return DoctorCheck(name=name, verdict=CheckOutcome.BAD, said=str(error), remedy=remedy)
 
 
 def _state(here: Here) -> DoctorCheck:
@@ -172,7 +176,7 @@ def _documents(here: Here) -> Iterator[DoctorCheck]:
     try:
         found = list(damage(here))
     except BotError as error:
-        yield DoctorCheck(name="documents", verdict=CheckOutcome.BAD, said=str(error))
+        yield _failed_check("documents", error)
         return
     for one in found:
         yield DoctorCheck(
