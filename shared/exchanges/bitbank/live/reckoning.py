@@ -86,6 +86,7 @@ def reckon(
     ledger = copy_with(ledger, tracked=tuple(_as_told(one, reading) for one in tracked))
     ledger, fills, trades = _book_ours(reading, ledger, kind)
     ledger, more_fills, more_trades = _book_strange_closes(reading, ledger, kind)
+    ledger = _remember_booked(ledger, reading)
     positions = _holding(ledger, reading, kind)
     there = _there(reading, ledger, kind)
     traces = _traces(reading, ledger, positions, there, kind)
@@ -183,7 +184,8 @@ def _as_told(one: TrackedOrder, reading: Reading) -> TrackedOrder:
 def _without_ended(ledger: Ledger, now_ms: int) -> Ledger:
     """Without the orders that have ended and are booked whole.
 
-    A stop that fired is followed for a while: CANCELED_UNFILLED may pass.
+    A stop that fired is followed for a while: CANCELED_UNFILLED may pass. Where there are too many,
+    those go that are booked whole.
     """
     kept = [
         one
@@ -196,11 +198,9 @@ def _without_ended(ledger: Ledger, now_ms: int) -> Ledger:
             and now_ms - one.triggered_at < OVERLAP_MS
         )
     ]
-    while len(kept) > MOST_TRACKED:
-        ended = [one for one in kept if not one.is_live]
-        if not ended:
-            break
-        kept.remove(ended[0])
+    ended = sorted((one for one in kept if not one.is_live), key=lambda one: one.unbooked_lots)
+    surplus = ended[: max(0, len(kept) - MOST_TRACKED)]
+    kept = [one for one in kept if one not in surplus]
     gone = [one.order.order_id for one in ledger.tracked if one not in kept]
     return copy_with(ledger, tracked=tuple(kept), ended=(*ledger.ended, *gone)[-MOST_ENDED:])
 
@@ -249,9 +249,7 @@ def _book_ours(
         )
         fills.append(done.fill)
         trades += [] if done.trade is None else [done.trade]
-    oldest = reading.read_at - 2 * OVERLAP_MS
-    kept = tuple(one for one in ledger.booked if one.at >= oldest)
-    return copy_with(ledger, booked=kept), fills, trades
+    return ledger, fills, trades
 
 
 def _book_strange_closes(
@@ -281,6 +279,18 @@ def _book_strange_closes(
         fills.append(done.fill)
         trades += [] if done.trade is None else [done.trade]
     return ledger, fills, trades
+
+
+def _remember_booked(ledger: Ledger, reading: Reading) -> Ledger:
+    """The ledger with the executions that a later reading may show again.
+
+    While an intent stays open or a reading is not whole, executions are read from as long ago as
+    that lies: what this reading showed is remembered, however old.
+    """
+    told = {one.trade_id for one in reading.executions}
+    oldest = reading.read_at - 2 * OVERLAP_MS
+    kept = tuple(one for one in ledger.booked if one.number in told or one.at >= oldest)
+    return copy_with(ledger, booked=kept)
 
 
 def _entry_of(told: ExchangeTrade) -> BookedExecution:
