@@ -25,6 +25,7 @@ from shared.core.types import (
     Ledger,
     OpenIntent,
     Order,
+    OrderIntent,
     Position,
     Side,
     Stranger,
@@ -93,17 +94,13 @@ def reckon(
     is_whole = _is_whole(reading, ledger)
     issues = [
         *_unseen_issues(reading, ledger),
-        *_position_issues(reading, ledger, positions, there, traces, kind),
+        *_position_issues(reading, ledger, positions, there, traces),
     ]
     fates, unseen = _fates(intents, found, traces, ledger, is_whole=is_whole)
     strangers = _strangers(reading, ledger)
-    issues += _stranger_issues(strangers, reading)
-    ledger, told = _with_money(
-        copy_with(ledger, unseen=unseen),
-        traces,
-        is_settled=is_whole and Fate.OPEN not in fates.values(),
-        newest_execution_at=max((one.executed_at for one in reading.executions), default=0),
-    )
+    issues += _stranger_issues(strangers)
+    is_settled = is_whole and Fate.OPEN not in fates.values() and _is_quiet(reading)
+    ledger, told = _with_money(copy_with(ledger, unseen=unseen), traces, is_settled=is_settled)
     return Reckoned(
         ledger=copy_with(
             _without_ended(ledger, reading.read_at),
@@ -135,7 +132,7 @@ def _recognize(
         if written.order_id is not None:
             found[written.intent.id] = written.order_id
             if written.order_id not in ledger.ended:
-                followed = _follow(written, written.order_id, written.at)
+                followed = _follow(written.intent, written.order_id, written.at)
                 tracked.setdefault(written.order_id, followed)
     lost = [one for one in (*intents, *ledger.unseen) if one.intent.id not in found]
     for written in sorted(lost, key=lambda one: (one.intent.is_opening, one.at)):
@@ -149,25 +146,19 @@ def _recognize(
         if len(may_be) == 1 or (may_be and not written.intent.is_opening):
             order = may_be[0]
             found[written.intent.id] = order.order_id
-            tracked[order.order_id] = _follow(written, order.order_id, order.ordered_at)
+            tracked[order.order_id] = _follow(written.intent, order.order_id, order.ordered_at)
     for entry in intents:
         entry_id = found.get(entry.intent.id)
         if entry.intent.is_opening and entry_id is not None:
             for number, order in sorted(reading.orders.items()):
                 intent = permitted_intent(entry, entry_id, order, is_margin=kind.has_debt)
                 if number not in tracked and number not in ledger.ended and intent is not None:
-                    ours = copy_with(entry, intent=intent)
-                    tracked[number] = _follow(ours, number, order.ordered_at)
+                    tracked[number] = _follow(intent, number, order.ordered_at)
     return list(tracked.values()), found
 
 
-def _follow(written: OpenIntent, order_id: int, placed_at: int) -> TrackedOrder:
-    order = Order(
-        order_id=order_id,
-        intent=written.intent,
-        placed_at=placed_at,
-        remaining_lots=written.intent.lots,
-    )
+def _follow(intent: OrderIntent, order_id: int, placed_at: int) -> TrackedOrder:
+    order = Order(order_id=order_id, intent=intent, placed_at=placed_at, remaining_lots=intent.lots)
     return TrackedOrder(order=order)
 
 
@@ -220,36 +211,29 @@ def _book_ours(
     reading: Reading, ledger: Ledger, kind: AccountKind
 ) -> tuple[Ledger, list[Fill], list[Trade]]:
     known = {one.number for one in ledger.booked}
+    tracked = {one.order.order_id: one for one in ledger.tracked}
     fills: list[Fill] = []
     trades: list[Trade] = []
-    ours = {one.order.order_id for one in ledger.tracked}
     for told in reading.executions:
-        if told.trade_id in known or told.order_id not in ours:
+        one = tracked.get(told.order_id)
+        if one is None or told.trade_id in known:
             continue
-        one = next(one for one in ledger.tracked if one.order.order_id == told.order_id)
         intent = one.order.intent
         if not intent.is_opening and ledger.position(intent.side) is None:
             continue  # it closes what is not told yet
         done = book_execution(ledger, intent, _execution(told, kind), kind=kind)
-        after = copy_with(
-            one,
-            booked_lots=one.booked_lots + told.lots,
-            order=copy_with(
-                one.order,
-                remaining_lots=min(
-                    one.order.remaining_lots,
-                    max(0, intent.lots - one.booked_lots - told.lots),
-                ),
-            ),
-        )
-        ledger = copy_with(
-            done.ledger,
-            tracked=tuple(after if held is one else held for held in ledger.tracked),
-            booked=(*ledger.booked, _entry_of(told)),
-        )
+        ledger = copy_with(done.ledger, booked=(*ledger.booked, _entry_of(told)))
+        tracked[told.order_id] = _with_booked(one, told.lots)
         fills.append(done.fill)
         trades += [] if done.trade is None else [done.trade]
-    return ledger, fills, trades
+    return copy_with(ledger, tracked=tuple(tracked.values())), fills, trades
+
+
+def _with_booked(one: TrackedOrder, lots: int) -> TrackedOrder:
+    """With so much more in the ledger; what is booked was executed, whatever the order says yet."""
+    booked = one.booked_lots + lots
+    left = min(one.order.remaining_lots, max(0, one.order.intent.lots - booked))
+    return copy_with(one, booked_lots=booked, order=copy_with(one.order, remaining_lots=left))
 
 
 def _book_strange_closes(
@@ -269,7 +253,7 @@ def _book_strange_closes(
         expected = sum(held.lots for held in _holding(ledger, reading, kind) if held.side is side)
         short = expected - _there(reading, ledger, kind)[side]
         lots = min(told.lots, short, ledger.lots(side))
-        if lots <= 0 or _is_fresh(reading, side, kind, ours):
+        if lots <= 0 or _is_fresh(reading, ledger, side):
             continue
         reason = Reason.EXIT_LOSSCUT if told.kind == "losscut" else Reason.EXIT_MANUAL
         intent = manual_close(side, lots, number=told.trade_id, reason=reason)
@@ -301,9 +285,7 @@ def _closed_side(told: ExchangeTrade, kind: AccountKind) -> Side | None:
     """Which side an execution closes; None where it opens, or is of the other account."""
     if kind.has_debt:
         side = told.position_side
-        if side is None or told.is_buy == (side is Side.LONG):
-            return None
-        return side
+        return None if told.is_buy == (side is Side.LONG) else side
     return Side.LONG if told.position_side is None and not told.is_buy else None
 
 
@@ -342,12 +324,18 @@ def _holding(ledger: Ledger, reading: Reading, kind: AccountKind) -> tuple[Posit
 
 
 def _entry_to_come(one: TrackedOrder, told: ExchangeOrder | None) -> Entry:
-    """What was executed and is not told, at the order's average price."""
-    price = one.order.intent.price or 0
-    if told is not None and told.average_price > 0:
-        price = int(told.average_price)
+    """What was executed and is not told: at the order's average price, at its limit where that is
+    not told either.
+    """
+    limit = one.order.intent.price
+    if limit is None:
+        raise AssertionError("an entry has a limit")
+    average = Decimal(0) if told is None else told.average_price
     return Entry(
-        at=one.order.placed_at, price=max(1, price), lots=one.unbooked_lots, fee_jpy=Decimal(0)
+        at=one.order.placed_at,
+        price=int(average or limit),
+        lots=one.unbooked_lots,
+        fee_jpy=Decimal(0),
     )
 
 
@@ -367,18 +355,15 @@ def _there(reading: Reading, ledger: Ledger, kind: AccountKind) -> dict[Side, in
     return {Side.LONG: min(onhand, expected), Side.SHORT: 0}
 
 
-def _is_fresh(reading: Reading, side: Side, kind: AccountKind, ours: set[int]) -> bool:
+def _is_fresh(reading: Reading, ledger: Ledger, side: Side) -> bool:
     """Whether something of ours was executed so lately that positions may not show it yet."""
-    del kind
-    newest = max(
-        (
-            told.executed_at
-            for told in reading.executions
-            if told.order_id in ours and told.position_side in {side, None}
-        ),
-        default=0,
+    ours = {one.order.order_id for one in ledger.tracked}
+    return any(
+        told.order_id in ours
+        and told.position_side in {side, None}
+        and reading.read_at - told.executed_at < LAG_MS
+        for told in reading.executions
     )
-    return reading.read_at - newest < LAG_MS
 
 
 def _is_whole(reading: Reading, ledger: Ledger) -> bool:
@@ -399,11 +384,12 @@ def _traces(
     lots = {side: there[side] - _lots(positions, side) for side in Side}
     coins = Decimal(0) if kind.has_debt else btc_from_lots(_lots(positions, Side.LONG))
     ours = {one.order.order_id for one in ledger.tracked}
-    before = ledger.traces
-    is_same = before is not None and all(before.lots(side) == lots[side] for side in Side)
+    before, since = ledger.traces, reading.read_at
+    if before is not None and all(before.lots(side) == lots[side] for side in Side):
+        since = before.lots_since
     return Traces(
         read_at=reading.read_at,
-        lots_since=before.lots_since if before is not None and is_same else reading.read_at,
+        lots_since=since,
         newest_order_id=max(ledger.newest_order_id, reading.newest_order_id),
         long_lots=lots[Side.LONG],
         short_lots=lots[Side.SHORT],
@@ -439,26 +425,33 @@ def _position_issues(
     positions: Sequence[Position],
     there: Mapping[Side, int],
     traces: Traces,
-    kind: AccountKind,
 ) -> list[Issue]:
     """More or less than is booked: what readings have shown for a while is told as it is, what is
     new may be bitbank's own delay.
     """
     issues = []
-    ours = {one.order.order_id for one in ledger.tracked} | {0}
+    is_lasting = traces.read_at - traces.lots_since > LAG_MS
     for side in Side:
-        beyond = there[side] - _lots(positions, side)
-        if not beyond or _is_fresh(reading, side, kind, ours):
+        booked, shown = _lots(positions, side), there[side]
+        if shown > booked:
+            reason = Reason.POSITION_UNEXPLAINED
+        elif shown < booked:
+            reason = Reason.POSITION_SHORT
+        else:
             continue
-        reason = Reason.ACCOUNT_UNSETTLED
-        if traces.read_at - traces.lots_since > LAG_MS:
-            reason = Reason.POSITION_UNEXPLAINED if beyond > 0 else Reason.POSITION_SHORT
-        context = {
-            "side": str(side),
-            "booked_lots": str(_lots(positions, side)),
-            "there_lots": str(there[side]),
-        }
-        issues.append(Issue(reason=reason, forbids_entry=True, context=context))
+        if _is_fresh(reading, ledger, side):
+            continue
+        issues.append(
+            Issue(
+                reason=reason if is_lasting else Reason.ACCOUNT_UNSETTLED,
+                forbids_entry=True,
+                context={
+                    "side": str(side),
+                    "booked_lots": str(booked),
+                    "there_lots": str(shown),
+                },
+            )
+        )
     return issues
 
 
@@ -511,8 +504,7 @@ def _strangers(reading: Reading, ledger: Ledger) -> tuple[Stranger, ...]:
     )
 
 
-def _stranger_issues(strangers: Sequence[Stranger], reading: Reading) -> list[Issue]:
-    del reading
+def _stranger_issues(strangers: Sequence[Stranger]) -> list[Issue]:
     like = [one.order_id for one in strangers if one.is_like_ours]
     if not like:
         return []
@@ -520,22 +512,23 @@ def _stranger_issues(strangers: Sequence[Stranger], reading: Reading) -> list[Is
     return [Issue(reason=Reason.ANOTHER_WRITER, forbids_entry=True, context=context)]
 
 
-def _with_money(
-    ledger: Ledger, traces: Traces, *, is_settled: bool, newest_execution_at: int
-) -> tuple[Ledger, list[Issue]]:
+def _is_quiet(reading: Reading) -> bool:
+    """Whether nothing was executed lately whose money may still move."""
+    return all(reading.read_at - one.executed_at >= QUIET_MS for one in reading.executions)
+
+
+def _with_money(ledger: Ledger, traces: Traces, *, is_settled: bool) -> tuple[Ledger, list[Issue]]:
     """The ledger with what lies beside the book. A change is a deposit or a withdrawal once two
     ticks have seen the same and nothing else can explain it.
     """
     if ledger.aside_jpy is None or ledger.aside_btc is None:
-        return copy_with(ledger, aside_jpy=traces.jpy, aside_btc=traces.btc, drift=None), []
+        return copy_with(ledger, aside_jpy=traces.jpy, aside_btc=traces.btc), []
     if (traces.jpy, traces.btc) == (ledger.aside_jpy, ledger.aside_btc):
         return copy_with(ledger, drift=None), []
     drift = ledger.drift
-    same = drift is not None and (drift.jpy, drift.btc) == (traces.jpy, traces.btc)
-    if not same or drift is None:
+    if drift is None or (traces.jpy, traces.btc) != (drift.jpy, drift.btc):
         return copy_with(ledger, drift=traces), []
-    is_quiet = traces.read_at - newest_execution_at >= QUIET_MS
-    if not (is_settled and is_quiet and traces.read_at - drift.read_at >= APART_MS):
+    if not is_settled or traces.read_at - drift.read_at < APART_MS:
         return ledger, []
     context = {
         "jpy": f"{traces.jpy - ledger.aside_jpy:f}",
