@@ -433,25 +433,14 @@ def _position_issues(
     is_lasting = traces.read_at - traces.lots_since > LAG_MS
     for side in Side:
         booked, shown = _lots(positions, side), there[side]
-        if shown > booked:
-            reason = Reason.POSITION_UNEXPLAINED
-        elif shown < booked:
-            reason = Reason.POSITION_SHORT
-        else:
-            continue
-        if _is_fresh(reading, ledger, side):
-            continue
-        issues.append(
-            Issue(
-                reason=reason if is_lasting else Reason.ACCOUNT_UNSETTLED,
-                forbids_entry=True,
-                context={
-                    "side": str(side),
-                    "booked_lots": str(booked),
-                    "there_lots": str(shown),
-                },
-            )
-        )
+        context = {"side": str(side), "booked_lots": str(booked), "there_lots": str(shown)}
+        for reason, is_so in (
+            (Reason.POSITION_UNEXPLAINED, shown > booked),
+            (Reason.POSITION_SHORT, shown < booked),
+        ):
+            if is_so and not _is_fresh(reading, ledger, side):
+                told = reason if is_lasting else Reason.ACCOUNT_UNSETTLED
+                issues.append(Issue(reason=told, forbids_entry=True, context=context))
     return issues
 
 

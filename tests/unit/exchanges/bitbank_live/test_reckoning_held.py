@@ -82,7 +82,7 @@ def test_what_one_order_executed_is_held_beside_another_that_did_nothing(reckone
 # what positions may not show yet
 
 
-@pytest.mark.parametrize(("age", "is_told"), [(14_999, False), (15_000, True)])
+@pytest.mark.parametrize(("age", "is_told"), [(-1, False), (14_999, False), (15_000, True)])
 def test_only_a_fill_of_ours_on_that_side_excuses_what_a_position_does_not_show(
     reckoned, age, is_told
 ):

@@ -74,6 +74,7 @@ def test_two_ticks_have_to_see_it_by_a_clock_that_does_not_go_back(reckoned, apa
 @pytest.mark.parametrize(
     ("ages", "is_told"),
     [
+        ([-1], False),
         ([299_999], False),
         ([300_000], True),
         ([900_000, 299_999], False),

@@ -110,7 +110,9 @@ def test_the_owners_sale_beside_a_stop_of_ours_is_the_owners(reckoned):
 # how long
 
 
-@pytest.mark.parametrize(("late", "is_followed"), [(899_999, True), (900_000, False)])
+@pytest.mark.parametrize(
+    ("late", "is_followed"), [(899_999, True), (900_000, False), (900_001, False)]
+)
 def test_a_stop_that_fired_unfilled_is_followed_for_fifteen_minutes(reckoned, late, is_followed):
     fired = told_order(7, STOPS, status="CANCELED_UNFILLED", triggered_at=T0)
     ledger = ledger_of(tracked_order(7, STOPS), lots=100)
