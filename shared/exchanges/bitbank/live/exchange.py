@@ -35,8 +35,9 @@ from shared.core.types import (
 from shared.exchanges.bitbank.account import AccountReader
 from shared.exchanges.bitbank.bodies import order_body
 from shared.exchanges.bitbank.codes import CancelFate
+from shared.exchanges.bitbank.live.delays import OVERLAP_MS
 from shared.exchanges.bitbank.live.reading import Reading, read_account
-from shared.exchanges.bitbank.live.reckoning import OVERLAP_MS, Reckoned, reckon
+from shared.exchanges.bitbank.live.reckoning import Reckoned, reckon
 from shared.exchanges.bitbank.pace import AccountPace
 from shared.exchanges.bitbank.private_answers import ExchangeOrder
 from shared.exchanges.bitbank.recognition import differing_fields
