@@ -11,7 +11,7 @@ import pytest
 
 from shared.core.frozen import copy_with
 from shared.core.types import Fate
-from shared.exchanges.bitbank.live import exchange, reckoning
+from shared.exchanges.bitbank.live import exchange, executions, own_orders, reckoning
 from shared.orders import plan as planning
 from shared.turn import steps
 from tests.chaos.test_crash_matrix import PLACES, made_world, situations_of
@@ -36,17 +36,19 @@ def fills_get_no_stop(patch: pytest.MonkeyPatch) -> None:
 
 
 def what_was_lost_is_not_looked_for(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(reckoning, "orders_that_may_be", lambda *_args, **_more: ())
+    patch.setattr(own_orders, "orders_that_may_be", lambda *_args, **_more: ())
     patch.setattr(
         reckoning,
-        "_fates",
+        "fates_of",
         lambda intents, *_args, **_more: ({one.intent.id: Fate.ABSENT for one in intents}, ()),
     )
 
 
 def an_execution_is_booked_twice(patch: pytest.MonkeyPatch) -> None:
-    real = reckoning._entry_of
-    patch.setattr(reckoning, "_entry_of", lambda told: copy_with(real(told), number=-told.trade_id))
+    real = executions._entry_of
+    patch.setattr(
+        executions, "_entry_of", lambda told: copy_with(real(told), number=-told.trade_id)
+    )
 
 
 def orders_without_a_position_stay(patch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,14 @@ def test_what_moves_money_is_pure_or_sends_and_has_its_tests() -> None:
         "shared/exchanges/paper/exchange.py",
         "shared/tick/desk.py",
         "shared/exchanges/bitbank/recognition.py",
+        "shared/exchanges/bitbank/live/aside.py",
+        "shared/exchanges/bitbank/live/delays.py",
+        "shared/exchanges/bitbank/live/executions.py",
+        "shared/exchanges/bitbank/live/fates.py",
+        "shared/exchanges/bitbank/live/held.py",
+        "shared/exchanges/bitbank/live/own_orders.py",
         "shared/exchanges/bitbank/live/reckoning.py",
+        "shared/exchanges/bitbank/live/unexplained.py",
     }
     for tests in guards.tests().values():
         assert tests

@@ -35,8 +35,9 @@ from shared.core.types import (
 from shared.exchanges.bitbank.account import AccountReader
 from shared.exchanges.bitbank.bodies import order_body
 from shared.exchanges.bitbank.codes import CancelFate
+from shared.exchanges.bitbank.live.delays import OVERLAP_MS
 from shared.exchanges.bitbank.live.reading import Reading, read_account
-from shared.exchanges.bitbank.live.reckoning import OVERLAP_MS, Reckoned, reckon
+from shared.exchanges.bitbank.live.reckoning import Reckoned, reckon
 from shared.exchanges.bitbank.pace import AccountPace
 from shared.exchanges.bitbank.private_answers import ExchangeOrder
 from shared.exchanges.bitbank.recognition import differing_fields
@@ -241,7 +242,7 @@ class BitbankExchange:
     def _read(self, now_ms: int, ledger: Ledger, intents: Sequence[OpenIntent]) -> Reckoned:
         tracked = {one.order.order_id for one in ledger.tracked}
         tracked |= {one.order_id for one in intents if one.order_id is not None}
-        since = max(ledger.opened_at, (ledger.read_at or now_ms) - OVERLAP_MS)
+        since = max(ledger.opened_at, ledger.read_at - OVERLAP_MS)
         earliest = min((one.at for one in intents), default=since)
         self._reader.newest_order_id = max(self._reader.newest_order_id, ledger.newest_order_id)
         reading = read_account(

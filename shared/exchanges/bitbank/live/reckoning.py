@@ -11,14 +11,10 @@ what nobody explains. Pure.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from shared.core.frozen import copy_with
-from shared.core.money import ZERO, btc_from_lots, lots_from_btc
-from shared.core.reasons import Reason
 from shared.core.types import (
     AccountKind,
-    Entry,
     Fate,
     Fill,
     Issue,
@@ -28,35 +24,31 @@ from shared.core.types import (
     Position,
     Side,
     Stranger,
-    Traces,
-    TrackedOrder,
     Trade,
 )
-from shared.core.types.ledger import LEAST_JPY, MOST_ENDED, MOST_TRACKED, BookedExecution
-from shared.exchanges.bitbank.live.reading import Reading
-from shared.exchanges.bitbank.private_answers import ExchangeOrder, ExchangeTrade
-from shared.exchanges.bitbank.recognition import (
-    is_like_ours,
-    orders_that_may_be,
-    permitted_intent,
+from shared.exchanges.bitbank.live.aside import is_quiet, note_aside
+from shared.exchanges.bitbank.live.executions import book_own, book_strange_closes, remember_booked
+from shared.exchanges.bitbank.live.fates import fates_of
+from shared.exchanges.bitbank.live.held import (
+    closable_lots,
+    is_whole_of,
+    positions_of,
+    there_lots,
 )
-from shared.orders.closing import position_left
-from shared.orders.own_book import Executed, book_execution, manual_close
-
-OVERLAP_MS = 900_000
-"""Executions are read again for so long: bitbank tells some late, and not in the order of their
-numbers."""
-LAG_MS = 15_000
-"""A position may show a fill so long after it."""
-PROOF_AFTER_MS = 120_000
-"""A lost entry is disproved by a reading that comes so long after it could last arrive."""
-QUIET_MS = 300_000
-"""Money that came or went is a deposit or withdrawal only where nothing was executed that long."""
-APART_MS = 120_000
-"""Two readings that lie so far apart are of two ticks."""
-SETTLES_MS = 3_000
-"""bitbank may work so long on an order after its window."""
-MOST_UNSEEN = 4
+from shared.exchanges.bitbank.live.own_orders import (
+    is_counted_on,
+    order_as_told,
+    recognize_orders,
+    without_ended,
+)
+from shared.exchanges.bitbank.live.reading import Reading
+from shared.exchanges.bitbank.live.unexplained import (
+    position_issues,
+    stranger_issues,
+    strangers_of,
+    traces_of,
+    unseen_issues,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,496 +74,40 @@ def reckon(
     reading: Reading, *, ledger: Ledger, intents: Sequence[OpenIntent], kind: AccountKind
 ) -> Reckoned:
     """Reckon up one reading."""
-    tracked, found = _recognize(reading, ledger, intents, kind)
-    ledger = copy_with(ledger, tracked=tuple(_as_told(one, reading) for one in tracked))
-    ledger, fills, trades = _book_ours(reading, ledger, kind)
-    ledger, more_fills, more_trades = _book_strange_closes(reading, ledger, kind)
-    positions = _holding(ledger, reading, kind)
-    there = _there(reading, ledger, kind)
-    traces = _traces(reading, ledger, positions, there, kind)
-    is_whole = _is_whole(reading, ledger)
+    tracked, found = recognize_orders(reading, ledger, intents, kind)
+    ledger = copy_with(ledger, tracked=tuple(order_as_told(one, reading) for one in tracked))
+    ledger, fills, trades = book_own(reading, ledger, kind)
+    ledger, more_fills, more_trades = book_strange_closes(reading, ledger, kind)
+    ledger = remember_booked(ledger, reading)
+    positions = positions_of(ledger, reading, kind)
+    there = there_lots(reading, ledger, kind)
+    traces = traces_of(reading, ledger, positions, there, kind)
+    is_whole = is_whole_of(reading, ledger)
     issues = [
-        *_unseen_issues(reading, ledger),
-        *_position_issues(reading, ledger, positions, there, traces),
+        *unseen_issues(reading, ledger),
+        *position_issues(reading, ledger, positions, there, traces),
     ]
-    fates, unseen = _fates(intents, found, traces, ledger, is_whole=is_whole)
-    strangers = _strangers(reading, ledger)
-    issues += _stranger_issues(strangers, reading)
-    ledger, told = _with_money(
-        copy_with(ledger, unseen=unseen),
-        traces,
-        is_settled=is_whole and Fate.OPEN not in fates.values(),
-        newest_execution_at=max((one.executed_at for one in reading.executions), default=0),
-    )
+    fates, unseen = fates_of(intents, found, traces, ledger, is_whole=is_whole)
+    strangers = strangers_of(reading, ledger)
+    issues += stranger_issues(strangers)
+    is_settled = is_whole and Fate.OPEN not in fates.values() and is_quiet(reading)
+    ledger, told = note_aside(copy_with(ledger, unseen=unseen), traces, is_settled=is_settled)
     return Reckoned(
         ledger=copy_with(
-            _without_ended(ledger, reading.read_at),
+            without_ended(ledger, reading.read_at),
             traces=traces if is_whole else ledger.traces,
             read_at=reading.read_at if is_whole else ledger.read_at,
             newest_order_id=max(ledger.newest_order_id, reading.newest_order_id),
         ),
         positions=positions,
-        orders=tuple(one.order for one in ledger.tracked if _is_shown(one, reading)),
+        orders=tuple(one.order for one in ledger.tracked if is_counted_on(one, reading)),
         fills=(*fills, *more_fills),
         trades=(*trades, *more_trades),
         fates=fates,
         strangers=strangers,
         issues=(*issues, *told),
-        there_lots=_closable(reading, ledger, there, kind),
+        there_lots=closable_lots(reading, ledger, there, kind),
     )
-
-
-# which orders are ours
-
-
-def _recognize(
-    reading: Reading, ledger: Ledger, intents: Sequence[OpenIntent], kind: AccountKind
-) -> tuple[list[TrackedOrder], dict[str, int]]:
-    """The orders that are ours, and by which order each intent was found."""
-    tracked = {one.order.order_id: one for one in ledger.tracked}
-    found = {one.order.intent.id: number for number, one in tracked.items()}
-    for written in intents:
-        if written.order_id is not None:
-            found[written.intent.id] = written.order_id
-            if written.order_id not in ledger.ended:
-                followed = _follow(written, written.order_id, written.at)
-                tracked.setdefault(written.order_id, followed)
-    lost = [one for one in (*intents, *ledger.unseen) if one.intent.id not in found]
-    for written in sorted(lost, key=lambda one: (one.intent.is_opening, one.at)):
-        free = [
-            order
-            for number, order in reading.orders.items()
-            if number not in tracked and number not in ledger.ended
-        ]
-        may_be = orders_that_may_be(written, free, is_margin=kind.has_debt)
-        # two closes of one form are alike; of two entries nobody knows which is ours
-        if len(may_be) == 1 or (may_be and not written.intent.is_opening):
-            order = may_be[0]
-            found[written.intent.id] = order.order_id
-            tracked[order.order_id] = _follow(written, order.order_id, order.ordered_at)
-    for entry in intents:
-        entry_id = found.get(entry.intent.id)
-        if entry.intent.is_opening and entry_id is not None:
-            for number, order in sorted(reading.orders.items()):
-                intent = permitted_intent(entry, entry_id, order, is_margin=kind.has_debt)
-                if number not in tracked and number not in ledger.ended and intent is not None:
-                    ours = copy_with(entry, intent=intent)
-                    tracked[number] = _follow(ours, number, order.ordered_at)
-    return list(tracked.values()), found
-
-
-def _follow(written: OpenIntent, order_id: int, placed_at: int) -> TrackedOrder:
-    order = Order(
-        order_id=order_id,
-        intent=written.intent,
-        placed_at=placed_at,
-        remaining_lots=written.intent.lots,
-    )
-    return TrackedOrder(order=order)
-
-
-def _as_told(one: TrackedOrder, reading: Reading) -> TrackedOrder:
-    """As the reading shows it. What it executed never becomes less."""
-    told = reading.orders.get(one.order.order_id)
-    if told is None:
-        return one
-    executed = max(told.executed_lots, one.order.executed_lots)
-    order = copy_with(one.order, remaining_lots=max(0, one.order.intent.lots - executed))
-    return copy_with(one, order=order, status=told.status, triggered_at=told.triggered_at)
-
-
-def _without_ended(ledger: Ledger, now_ms: int) -> Ledger:
-    """Without the orders that have ended and are booked whole.
-
-    A stop that fired is followed for a while: CANCELED_UNFILLED may pass.
-    """
-    kept = [
-        one
-        for one in ledger.tracked
-        if one.is_live
-        or one.unbooked_lots > 0
-        or (
-            one.triggered_at is not None
-            and one.order.remaining_lots
-            and now_ms - one.triggered_at < OVERLAP_MS
-        )
-    ]
-    while len(kept) > MOST_TRACKED:
-        ended = [one for one in kept if not one.is_live]
-        if not ended:
-            break
-        kept.remove(ended[0])
-    gone = [one.order.order_id for one in ledger.tracked if one not in kept]
-    return copy_with(ledger, tracked=tuple(kept), ended=(*ledger.ended, *gone)[-MOST_ENDED:])
-
-
-def _is_shown(one: TrackedOrder, reading: Reading) -> bool:
-    """Whether it is counted as live. What bitbank does not answer for any more is not counted on,
-    but for one that it has only just taken.
-    """
-    is_new = reading.read_at - one.order.placed_at < LAG_MS
-    return one.is_live and (is_new or one.order.order_id not in reading.missing)
-
-
-# what they executed
-
-
-def _book_ours(
-    reading: Reading, ledger: Ledger, kind: AccountKind
-) -> tuple[Ledger, list[Fill], list[Trade]]:
-    known = {one.number for one in ledger.booked}
-    fills: list[Fill] = []
-    trades: list[Trade] = []
-    ours = {one.order.order_id for one in ledger.tracked}
-    for told in reading.executions:
-        if told.trade_id in known or told.order_id not in ours:
-            continue
-        one = next(one for one in ledger.tracked if one.order.order_id == told.order_id)
-        intent = one.order.intent
-        if not intent.is_opening and ledger.position(intent.side) is None:
-            continue  # it closes what is not told yet
-        done = book_execution(ledger, intent, _execution(told, kind), kind=kind)
-        after = copy_with(
-            one,
-            booked_lots=one.booked_lots + told.lots,
-            order=copy_with(
-                one.order,
-                remaining_lots=min(
-                    one.order.remaining_lots,
-                    max(0, intent.lots - one.booked_lots - told.lots),
-                ),
-            ),
-        )
-        ledger = copy_with(
-            done.ledger,
-            tracked=tuple(after if held is one else held for held in ledger.tracked),
-            booked=(*ledger.booked, _entry_of(told)),
-        )
-        fills.append(done.fill)
-        trades += [] if done.trade is None else [done.trade]
-    oldest = reading.read_at - 2 * OVERLAP_MS
-    kept = tuple(one for one in ledger.booked if one.at >= oldest)
-    return copy_with(ledger, booked=kept), fills, trades
-
-
-def _book_strange_closes(
-    reading: Reading, ledger: Ledger, kind: AccountKind
-) -> tuple[Ledger, list[Fill], list[Trade]]:
-    """Where less is there than booked, an execution that is not ours closed it: the owner's, or a
-    loss cut.
-    """
-    known = {one.number for one in ledger.booked}
-    ours = _own_ids(ledger)
-    fills: list[Fill] = []
-    trades: list[Trade] = []
-    for told in reading.executions:
-        side = _closed_side(told, kind)
-        if told.trade_id in known or told.order_id in ours or side is None:
-            continue
-        expected = sum(held.lots for held in _holding(ledger, reading, kind) if held.side is side)
-        short = expected - _there(reading, ledger, kind)[side]
-        lots = min(told.lots, short, ledger.lots(side))
-        if lots <= 0 or _is_fresh(reading, side, ledger):
-            continue
-        reason = Reason.EXIT_LOSSCUT if told.kind == "losscut" else Reason.EXIT_MANUAL
-        intent = manual_close(side, lots, number=told.trade_id, reason=reason)
-        part = copy_with(told, lots=lots)
-        done = book_execution(ledger, intent, _execution(part, kind), kind=kind)
-        ledger = copy_with(done.ledger, booked=(*ledger.booked, _entry_of(told)))
-        fills.append(done.fill)
-        trades += [] if done.trade is None else [done.trade]
-    return ledger, fills, trades
-
-
-def _entry_of(told: ExchangeTrade) -> BookedExecution:
-    return BookedExecution(number=told.trade_id, at=told.executed_at)
-
-
-def _closed_side(told: ExchangeTrade, kind: AccountKind) -> Side | None:
-    """Which side an execution closes; None where it opens, or is of the other account."""
-    if kind.has_debt:
-        side = told.position_side
-        if side is None or told.is_buy == (side is Side.LONG):
-            return None
-        return side
-    return Side.LONG if told.position_side is None and not told.is_buy else None
-
-
-def _execution(told: ExchangeTrade, kind: AccountKind) -> Executed:
-    return Executed(
-        number=told.trade_id,
-        order_id=told.order_id,
-        at=told.executed_at,
-        price=told.price,
-        lots=told.lots,
-        is_maker=told.is_maker,
-        fee_jpy=told.fee_occurred_jpy if kind.has_debt else told.fee_jpy,
-        interest_jpy=told.interest_jpy,
-    )
-
-
-# what is held
-
-
-def _holding(ledger: Ledger, reading: Reading, kind: AccountKind) -> tuple[Position, ...]:
-    """The book's positions with what orders executed and no execution says yet."""
-    held = {position.side: position for position in ledger.positions}
-    for one in ledger.tracked:
-        lots, intent = one.unbooked_lots, one.order.intent
-        if lots <= 0:
-            continue
-        before = held.get(intent.side)
-        if intent.is_opening:
-            entry = _entry_to_come(one, reading.orders.get(one.order.order_id))
-            entries = (*(before.entries if before else ()), entry)
-            held[intent.side] = Position(side=intent.side, entries=entries)
-        elif before is not None:
-            left = position_left(before, min(lots, before.lots), kind=kind)
-            held[intent.side] = left
-    return tuple(position for position in held.values() if position.entries)
-
-
-def _entry_to_come(one: TrackedOrder, told: ExchangeOrder | None) -> Entry:
-    """What was executed and is not told, at the order's average price."""
-    price = one.order.intent.price or 0
-    if told is not None and told.average_price > 0:
-        price = int(told.average_price)
-    return Entry(
-        at=one.order.placed_at, price=max(1, price), lots=one.unbooked_lots, fee_jpy=Decimal(0)
-    )
-
-
-def _there(reading: Reading, ledger: Ledger, kind: AccountKind) -> dict[Side, int]:
-    """What the exchange shows of each side. On spot the owner's coins lie beside the bot's: no more
-    is asked than that there are as many.
-    """
-    if kind.has_debt:
-        if reading.positions is None:
-            raise AssertionError("on margin the positions are read")
-        return {
-            Side.LONG: reading.positions.long.lots,
-            Side.SHORT: reading.positions.short.lots,
-        }
-    onhand = lots_from_btc(reading.balances.btc.onhand)
-    expected = sum(position.lots for position in _holding(ledger, reading, kind))
-    return {Side.LONG: min(onhand, expected), Side.SHORT: 0}
-
-
-def _closable(
-    reading: Reading, ledger: Ledger, there: Mapping[Side, int], kind: AccountKind
-) -> dict[Side, int]:
-    """What is there but for coins that an order holds which is not seen, or is not ours: a sale of
-    these would be refused.
-    """
-    if kind.has_debt:
-        return dict(there)
-    ours = sum(
-        one.order.remaining_lots
-        for one in ledger.tracked
-        if one.is_live and not one.order.intent.is_opening
-    )
-    free = lots_from_btc(reading.balances.btc.free)
-    return {**there, Side.LONG: min(there[Side.LONG], free + ours)}
-
-
-def _own_ids(ledger: Ledger) -> set[int]:
-    """The numbers of our orders, also of those that have ended."""
-    return {one.order.order_id for one in ledger.tracked} | set(ledger.ended)
-
-
-def _is_fresh(reading: Reading, side: Side, ledger: Ledger) -> bool:
-    """Whether something of ours was executed so lately that positions may not show it yet: told or
-    not.
-    """
-    if any(one.unbooked_lots > 0 and one.order.intent.side is side for one in ledger.tracked):
-        return True
-    ours = _own_ids(ledger)
-    newest = max(
-        (
-            told.executed_at
-            for told in reading.executions
-            if told.order_id in ours and told.position_side in {side, None}
-        ),
-        default=0,
-    )
-    return reading.read_at - newest < LAG_MS
-
-
-def _is_whole(reading: Reading, ledger: Ledger) -> bool:
-    """Whether everything that orders say is told by executions too, and every order answered."""
-    return not reading.missing and all(one.unbooked_lots <= 0 for one in ledger.tracked)
-
-
-# what nobody explains
-
-
-def _traces(
-    reading: Reading,
-    ledger: Ledger,
-    positions: Sequence[Position],
-    there: Mapping[Side, int],
-    kind: AccountKind,
-) -> Traces:
-    lots = {side: there[side] - _lots(positions, side) for side in Side}
-    coins = Decimal(0) if kind.has_debt else btc_from_lots(_lots(positions, Side.LONG))
-    ours = {one.order.order_id for one in ledger.tracked}
-    before = ledger.traces
-    is_same = before is not None and all(before.lots(side) == lots[side] for side in Side)
-    return Traces(
-        read_at=reading.read_at,
-        lots_since=before.lots_since if before is not None and is_same else reading.read_at,
-        newest_order_id=max(ledger.newest_order_id, reading.newest_order_id),
-        long_lots=lots[Side.LONG],
-        short_lots=lots[Side.SHORT],
-        jpy=reading.balances.jpy.onhand - _owed_jpy(reading) - ledger.cash_jpy,
-        btc=reading.balances.btc.onhand - coins,
-        strangers=tuple(sorted(reading.resting - ours)),
-    )
-
-
-def _owed_jpy(reading: Reading) -> Decimal:
-    """What closes have lost or cost and bitbank has not taken from the yen yet: what the margin
-    account owes beyond what its positions will.
-    """
-    if reading.margin is None or reading.positions is None:
-        return ZERO
-    held = (reading.positions.long, reading.positions.short)
-    return max(
-        ZERO,
-        reading.margin.cost_jpy - sum((one.fee_jpy + one.interest_jpy for one in held), ZERO),
-    )
-
-
-def _lots(positions: Sequence[Position], side: Side) -> int:
-    return sum(position.lots for position in positions if position.side is side)
-
-
-def _unseen_issues(reading: Reading, ledger: Ledger) -> list[Issue]:
-    issues = []
-    for one in ledger.tracked:
-        is_new = reading.read_at - one.order.placed_at < LAG_MS
-        if one.order.order_id in reading.missing and one.is_live and not is_new:
-            context = {
-                "order_id": str(one.order.order_id),
-                "purpose": str(one.order.intent.purpose),
-            }
-            issues.append(Issue(reason=Reason.ORDER_MISSING, forbids_entry=True, context=context))
-    late = sum(one.unbooked_lots > 0 for one in ledger.tracked)
-    if late:
-        context = {"orders": str(late)}
-        issues.append(Issue(reason=Reason.FILLS_LATE, forbids_entry=True, context=context))
-    return issues
-
-
-def _position_issues(
-    reading: Reading,
-    ledger: Ledger,
-    positions: Sequence[Position],
-    there: Mapping[Side, int],
-    traces: Traces,
-) -> list[Issue]:
-    """More or less than is booked: what readings have shown for a while is told as it is, what is
-    new may be bitbank's own delay.
-    """
-    issues = []
-    for side in Side:
-        beyond = there[side] - _lots(positions, side)
-        if not beyond or _is_fresh(reading, side, ledger):
-            continue
-        reason = Reason.ACCOUNT_UNSETTLED
-        if traces.read_at - traces.lots_since > LAG_MS:
-            reason = Reason.POSITION_UNEXPLAINED if beyond > 0 else Reason.POSITION_SHORT
-        context = {
-            "side": str(side),
-            "booked_lots": str(_lots(positions, side)),
-            "there_lots": str(there[side]),
-        }
-        issues.append(Issue(reason=reason, forbids_entry=True, context=context))
-    return issues
-
-
-def _fates(
-    intents: Sequence[OpenIntent],
-    found: Mapping[str, int],
-    traces: Traces,
-    ledger: Ledger,
-    *,
-    is_whole: bool,
-) -> tuple[dict[str, Fate], tuple[OpenIntent, ...]]:
-    """What is known of each intent, and which orders that protect nobody has seen."""
-    fates: dict[str, Fate] = {}
-    unseen = [one for one in ledger.unseen if one.intent.id not in found]
-    for written in intents:
-        if written.intent.id in found:
-            fates[written.intent.id] = Fate.FOUND
-        elif not is_whole or traces.read_at <= written.until + SETTLES_MS:
-            fates[written.intent.id] = Fate.OPEN
-        elif not written.intent.is_opening:
-            fates[written.intent.id] = Fate.ABSENT
-            unseen.append(written)
-        else:
-            fates[written.intent.id] = Fate.ABSENT if _is_disproved(written, traces) else Fate.OPEN
-    old = traces.read_at - OVERLAP_MS
-    kept = [one for one in unseen if one.until > old or ledger.lots(one.intent.side)]
-    return fates, tuple(kept[-MOST_UNSEEN:])
-
-
-def _is_disproved(written: OpenIntent, traces: Traces) -> bool:
-    """Whether two readings of different ticks, the second long after its time, show that nothing
-    came of it.
-    """
-    looked, before = written.looked, written.before
-    return (
-        looked is not None
-        and before is not None
-        and traces.read_at >= written.until + PROOF_AFTER_MS
-        and traces.read_at - looked.read_at >= APART_MS
-        and looked.is_same_as(traces)
-        and before.is_same_as(traces)
-    )
-
-
-def _strangers(reading: Reading, ledger: Ledger) -> tuple[Stranger, ...]:
-    ours = {one.order.order_id for one in ledger.tracked}
-    return tuple(
-        Stranger(order_id=number, is_like_ours=is_like_ours(reading.orders[number]))
-        for number in sorted(reading.resting - ours)
-    )
-
-
-def _stranger_issues(strangers: Sequence[Stranger], reading: Reading) -> list[Issue]:
-    del reading
-    like = [one.order_id for one in strangers if one.is_like_ours]
-    if not like:
-        return []
-    context = {"orders": ", ".join(map(str, like))}
-    return [Issue(reason=Reason.ANOTHER_WRITER, forbids_entry=True, context=context)]
-
-
-def _with_money(
-    ledger: Ledger, traces: Traces, *, is_settled: bool, newest_execution_at: int
-) -> tuple[Ledger, list[Issue]]:
-    """The ledger with what lies beside the book. A change is a deposit or a withdrawal once two
-    ticks have seen the same and nothing else can explain it.
-    """
-    if ledger.aside_jpy is None or ledger.aside_btc is None:
-        return copy_with(ledger, aside_jpy=traces.jpy, aside_btc=traces.btc, drift=None), []
-    moved_jpy = traces.jpy - ledger.aside_jpy
-    if abs(moved_jpy) < LEAST_JPY and traces.btc == ledger.aside_btc:
-        return copy_with(ledger, drift=None), []
-    drift = ledger.drift
-    same = drift is not None and abs(drift.jpy - traces.jpy) < LEAST_JPY and drift.btc == traces.btc
-    if not same or drift is None:
-        return copy_with(ledger, drift=traces), []
-    is_quiet = traces.read_at - newest_execution_at >= QUIET_MS
-    if not (is_settled and is_quiet and traces.read_at - drift.read_at >= APART_MS):
-        return ledger, []
-    context = {
-        "jpy": f"{moved_jpy:f}",
-        "btc": f"{traces.btc - ledger.aside_btc:f}",
-    }
-    after = copy_with(ledger, aside_jpy=traces.jpy, aside_btc=traces.btc, drift=None)
-    return after, [Issue(reason=Reason.MONEY_MOVED, forbids_entry=False, context=context)]
 
 
 __all__ = ["Reckoned", "reckon"]
