@@ -28,9 +28,9 @@ SHUTDOWN_POLL_MS = 500
 def attend(steps: Steps, turn: Turn, market: Market | None) -> Found:
     """Stay with the entry of this tick until it has ended.
 
-    Where the account cannot be read it is asked again until the entry's time is over, and where
-    something is bare by then until the tick has to answer. An account on paper gives every fill
-    its bracket by itself, and is not attended.
+    Where the account cannot be read it is asked again at every look until the entry's time is over,
+    and where something is bare by then until the tick has to answer. An account on paper gives
+    every fill its bracket by itself, and is not attended.
 
     A process that was asked to end has seconds: what is known of the entry is cancelled before
     anything is read.
@@ -71,7 +71,8 @@ def attend(steps: Steps, turn: Turn, market: Market | None) -> Found:
                 is_hurried = True
                 _end_entry(steps, _own_entry(turn))
             if (
-                not looks % LOOKS_A_READING
+                failure is not None
+                or not looks % LOOKS_A_READING
                 or _is_due_to_end(steps, ends_at)
                 or _is_bare(steps, turn)
                 or hands.has_news()

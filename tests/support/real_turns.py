@@ -28,7 +28,8 @@ class Answering:
     def __init__(self, holds, *, at_ms=0, later=None, **now):
         self.holds, self.now, self.noted, self.records = holds, AT + at_ms, [], []
         self.has_unfound_entry = self.is_shutting_down = self.news = False
-        self.failure, self.cancel_failure, self.ends, self.refuses = None, None, True, {}
+        self.failure = self.cancel_failure = self.look_failure = None
+        self.ends, self.refuses = True, {}
         self.reconciled, self.sent_with, self._asked = [], [], 0
         self._later = sorted((later or {}).items(), key=lambda change: change[0])
         self._change(now)
@@ -61,6 +62,8 @@ class Answering:
 
     def has_news(self):
         self.noted.append((self.ms, "look"))
+        if self.look_failure is not None:
+            raise self.look_failure
         return self.news
 
     def send(self, step, *, book, rules, plan):

@@ -195,11 +195,27 @@ def test_an_account_that_cannot_be_read_is_asked_again_until_the_entry_s_time_is
     hands = Answering(holds(rests=True), failure=UNREADABLE)
     noted, error = attended(hands, knows=knows)
     assert error is UNREADABLE
-    assert noted == looks(0, 100_001, readings=range(90_000, 100_001, 2_000))
+    assert noted == [(at, "read") for at in range(0, 100_001, 2_000)]
     hands = Answering(holds(rests=True), failure=UNREADABLE, later={8_000: {"failure": None}})
     noted, turn = attended(hands, knows=knows)
-    assert (noted[-2], noted[-1]) == ((90_000, "cancel", ENTRY), (92_000, "read"))
+    assert noted[:5] == [(at, "read") for at in range(0, 8_001, 2_000)]
+    assert noted[5:] == [
+        *looks(0, 90_000)[5:],
+        *((90_000, "read"), (90_000, "cancel", ENTRY), (92_000, "read")),
+    ]
     assert turn.holdings is hands.holds
+
+
+def test_after_a_look_that_failed_all_is_read_whether_or_not_there_are_news(holds, attended):
+    hands = Answering(
+        holds(rests=True),
+        later={4_000: {"look_failure": UNREADABLE}, 6_000: {"look_failure": None}},
+    )
+    noted, _ = attended(hands)
+    assert noted == [
+        *looks(0, 90_000, readings={6_000}),
+        *((90_000, "read"), (90_000, "cancel", ENTRY), (92_000, "read")),
+    ]
 
 
 def test_with_what_was_bare_an_account_that_cannot_be_read_is_asked_until_the_answer(
