@@ -12,6 +12,7 @@ from typing import TypeAlias
 from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
 from shared.core.types import Issue, TickStatus
+from shared.turn.attending import attend
 from shared.turn.steps import Found, Steps
 from shared.turn.turn import Ending, Turn, unread_issue
 
@@ -117,7 +118,7 @@ def _order(turn: Turn, steps: Steps, guard: Guard) -> Turn:
         return turn
     turn = guard("order", turn, steps.order(turn, decision, holdings, market))
     if turn.ordered and steps.hands.is_attended:
-        turn = guard("attend", turn, steps.attend(turn, market))
+        turn = guard("attend", turn, attend(steps, turn, market))
     return guard("cover", turn, steps.cover(turn, market)) if turn.ordered else turn
 
 

@@ -1,6 +1,7 @@
 """What a tick does with an account and a market, step by step.
 
-`shared.turn.sequence` puts the steps in their order. Pure.
+`shared.turn.sequence` puts the steps in their order; `shared.turn.attending` stays with an entry.
+Pure.
 
 A step takes what it needs and yields the turn whenever more is known than before. So where it fails
 half-way, what it found and did until then stands: a stop that was placed, an order that may be in
@@ -12,7 +13,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from shared.core.calendar import MINUTE_MS
-from shared.core.errors import BotError, LeaseLost, Unavailable
 from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
@@ -22,7 +22,6 @@ from shared.core.types import (
     Decision,
     Holdings,
     Market,
-    Order,
     PairRules,
     PositionPlan,
     TickStatus,
@@ -38,18 +37,6 @@ from shared.turn import pipeline
 from shared.turn.ports import Hands, Source, TurnClock
 from shared.turn.state import State
 from shared.turn.turn import Ending, Turn, newest
-
-POLL_MS = 2_000
-"""How long an attended entry is left alone between two looks."""
-LOOKS_A_READING = 5
-"""Every so many looks the whole account is read, also where what rests looks as before: a stop that
-has fired need not be listed."""
-SAVING_MS = 5_000
-"""What a tick needs between its last look at what is bare and its answer."""
-CANCEL_AHEAD_MS = 10_000
-"""So long before an entry's time is over it is cancelled: until then it may still be filled."""
-SHUTDOWN_POLL_MS = 500
-"""How long it is left alone where the process is about to be killed."""
 
 Found: TypeAlias = Generator[Turn, None, Turn]
 """A step at work: it yields what is known so far, and returns the last of it."""
@@ -163,12 +150,13 @@ class Steps:
             return turn
         before = len(self.hands.records)
         carry_out(steps, self.hands, book=book, rules=rules)
-        turn = yield from self.book(turn, self.hands.holdings(self.clock.now_ms()))
+        holdings = self.hands.holdings(self.clock.now_ms())
+        turn = yield from self.book(turn, holdings)
         refused = planning.refused_stops(self.hands.records[before:])
-        if not refused or turn.holdings is None:
+        if not refused:
             return turn
         steps = planning.after_refused_stops(
-            turn.holdings,
+            holdings,
             refused,
             tick=turn.occasion.name + part + "u",
             now_ms=self.clock.now_ms(),
@@ -251,8 +239,7 @@ class Steps:
                 holdings, market.book.mid, self.clock.now_ms(), kind=self.settings.account
             )
             if valued is not holdings:
-                holdings = valued
-                turn = yield from self.book(turn, holdings)
+                turn = yield from self.book(turn, valued)
         if self.is_bare(holdings):
             turn = yield from self.protect(turn, market, part="q")
         return turn
@@ -312,12 +299,13 @@ class Steps:
         It needs no market and no signal, and is decided again as long as something is held.
         """
         held = () if turn.holdings is None else turn.holdings.positions
+        sides = {position.side for position in held}
         as_of = turn.state.candle.as_of if turn.market is None else newest(turn.market)
         decision = Decision(
             action=Action.EXIT,
             as_of=as_of,
             reason=Reason.EXIT_FLATTEN,
-            side=held[0].side if len(held) == 1 else None,
+            side=sides.pop() if len(sides) == 1 else None,
             lots=sum(position.lots for position in held),
         )
         turn = copy_with(turn, decision=decision).end_with(
@@ -388,82 +376,6 @@ class Steps:
             settings=self.settings,
         )
 
-    def attend(self, turn: Turn, market: Market | None) -> Found:
-        """Stay with the entry of this tick until it has ended.
-
-            order ── poll ── poll ── poll ── deadline: cancel ── poll ── ended
-                      │ each fill gets its stop at once, and at the end its target
-
-        Where the account cannot be read it is asked again until the entry's time is over, and where
-        something is bare by then until the tick has to answer. An account on paper gives every fill
-        its bracket by itself, and is not attended.
-
-        A process that was asked to end has seconds: what is known of the entry is cancelled before
-        anything is read.
-        """
-        if not self.hands.is_attended:
-            return turn
-        ends_at = turn.occasion.scheduled_at + int(
-            self.settings.tick.no_new_order_after_seconds * 1000
-        )
-        looks, failure, is_hurried = 0, None, False
-        while True:
-            try:
-                if not is_hurried and self.hands.is_shutting_down:
-                    is_hurried = True
-                    self._end_entry(_own_entry(turn))
-                if (
-                    looks % LOOKS_A_READING == 0
-                    or self._is_due_to_end(ends_at)
-                    or (turn.holdings is not None and self.is_bare(turn.holdings))
-                    or self.hands.has_news()
-                ):
-                    turn = yield from self._attend_once(turn, market, part=f"a{looks}x")
-                    entry = _own_entry(turn)
-                    is_over = entry is None and not self.hands.has_unfound_entry
-                    if is_over and not (turn.holdings and self.is_bare(turn.holdings)):
-                        return turn
-                    if self._is_due_to_end(ends_at):
-                        self._end_entry(entry)
-                failure = None
-            except LeaseLost:
-                raise
-            except BotError as error:
-                failure = error
-            looks += 1
-            is_bare = turn.holdings is not None and self.is_bare(turn.holdings)
-            if self.clock.now_ms() >= (self._stays_until(ends_at, turn) if is_bare else ends_at):
-                raise failure or Unavailable(
-                    "the entry could not be ended in its tick; the next one looks at it first"
-                )
-            pause_ms = SHUTDOWN_POLL_MS if self.hands.is_shutting_down else POLL_MS
-            self.clock.sleep_until(self.clock.now_ms() + pause_ms)
-
-    def _stays_until(self, ends_at: int, turn: Turn) -> int:
-        answers_at = turn.occasion.scheduled_at + int(self.settings.tick.answer_by_seconds * 1000)
-        return max(ends_at, answers_at - SAVING_MS)
-
-    def _is_due_to_end(self, ends_at: int) -> bool:
-        return self.hands.is_shutting_down or self.clock.now_ms() >= ends_at - CANCEL_AHEAD_MS
-
-    def _attend_once(self, turn: Turn, market: Market | None, *, part: str) -> Found:
-        holdings = self.hands.holdings(self.clock.now_ms())
-        turn = yield from self.book(turn, self._at_book(holdings, market))
-        return (yield from self.protect(turn, market, part=part))
-
-    def _end_entry(self, entry: Order | None) -> None:
-        if entry is None:
-            return
-        ending = planning.Cancel(order=entry, reason=Reason.ENTRY_EXPIRED)
-        self.hands.send(ending, book=None, rules=None, plan=None)
-
-    def _at_book(self, holdings: Holdings, market: Market | None) -> Holdings:
-        if market is None or market.book is None:
-            return holdings
-        return value_holdings(
-            holdings, market.book.mid, self.clock.now_ms(), kind=self.settings.account
-        )
-
     def cover(self, turn: Turn, market: Market | None) -> Found:
         """See what the orders did.
 
@@ -474,17 +386,6 @@ class Steps:
         if planning.has_bare_position(holdings, now_ms=self.clock.now_ms()):
             turn = yield from self.protect(turn, market, part="r")
         return turn
-
-
-def _own_entry(turn: Turn) -> Order | None:
-    """The entry of this tick that is in the market."""
-    orders = () if turn.holdings is None else turn.holdings.orders
-    mine = (
-        order
-        for order in orders
-        if order.intent.is_opening and planning.is_of_turn(order.intent, turn.occasion.name)
-    )
-    return next(mine, None)
 
 
 def _is_path_known(holdings: Holdings, now_ms: int) -> bool:

@@ -325,7 +325,7 @@ def test_a_cause_that_nobody_switched_on_has_a_name_of_its_own() -> None:
 def test_a_bot_that_looks_too_seldom_is_found_by_its_late_stops(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("shared.turn.steps.POLL_MS", 14_000)
+    monkeypatch.setattr("shared.turn.attending.POLL_MS", 14_000)
     slow = live_parity.live(replace(DAY, days=0.1))
     waits = stop_waits(slow.truth)
     assert len(waits) >= 3

@@ -1,0 +1,327 @@
+"""How a tick stays with its entry: when it looks, reads and cancels, and when it gives up."""
+
+import pytest
+
+from shared.core.errors import LeaseLost, Unavailable
+from shared.core.reasons import Reason
+from shared.core.types import Purpose, Side
+from shared.orders.own_book import value_holdings
+from shared.turn.attending import attend
+from tests.support.begun_turns import AT, PRICE
+from tests.support.real_turns import LEDGER, Answering, RealTurn
+
+ENTRY, STOP = "t.d.entry.1", "t.p.stop.1"
+NOT_ENDED = "the entry could not be ended in its tick; the next one looks at it first"
+UNREADABLE = Unavailable("bitbank answered with status 503")
+
+
+@pytest.fixture
+def holds(made):
+    """What is held at a real exchange: with `lots` of a position, of which `covered` have a stop,
+    and with the entry of this tick where it `rests`.
+    """
+
+    def making(*others, lots=0, covered=0, rests=False, **more):
+        entry = (made.order(7, made.entry(9_999_500, id=ENTRY), at=AT),) if rests else ()
+        stop = (made.order(8, made.stop(9_000_000, covered, id=STOP)),) if covered else ()
+        positions = (made.position(made.part(PRICE, lots)),) if lots else ()
+        return made.holdings(
+            *positions, orders=(*entry, *stop, *others), **{"ledger": LEDGER, **more}
+        )
+
+    return making
+
+
+@pytest.fixture
+def attended(made):
+    """Attends, and says what was noted and how it came out: the turn, or what it raised."""
+
+    def attending(hands, market=None, *, settings=None, **more):
+        it = RealTurn(hands, settings or made.settings(), **more)
+        try:
+            found = it.runs(attend(it.steps, it.turn, market))
+        except (Unavailable, LeaseLost, ValueError) as error:
+            found = error
+        return hands.noted, found
+
+    return attending
+
+
+def looks(first, until, *, readings=()):
+    """A look every two seconds, of which every fifth reads, and those at `readings`."""
+    return [
+        (at, "read" if number % 5 == 0 or at in readings else "look")
+        for number, at in enumerate(range(first, until, 2_000))
+    ]
+
+
+# when it looks, and when it ends the entry
+
+
+@pytest.mark.parametrize(("first", "cancel_at"), [(-1, 91_999), (0, 90_000), (1, 90_001)])
+def test_an_entry_that_rests_is_cancelled_ten_seconds_before_its_time_is_over(
+    holds, attended, first, cancel_at
+):
+    hands = Answering(holds(rests=True), at_ms=first)
+    noted, turn = attended(hands)
+    assert noted == [
+        *looks(first, cancel_at),
+        (cancel_at, "read"),
+        (cancel_at, "cancel", ENTRY),
+        (cancel_at + 2_000, "read"),
+    ]
+    assert hands.sent_with == [(None, None, None)]
+    assert [record.reason for record in hands.records] == [Reason.ENTRY_EXPIRED]
+    assert turn.holdings is hands.holds
+    assert turn.holdings.orders == ()
+
+
+def test_an_entry_lives_as_long_as_the_settings_say(made, holds, attended):
+    settings = made.settings(tick={"no_new_order_after_seconds": 30.5, "answer_by_seconds": 115})
+    noted, _ = attended(Answering(holds(rests=True)), settings=settings)
+    assert noted[-3:] == [(22_000, "read"), (22_000, "cancel", ENTRY), (24_000, "read")]
+
+
+@pytest.mark.parametrize("at_ms", [0, 6_000])
+def test_an_entry_that_has_ended_is_attended_no_longer(holds, attended, at_ms):
+    after = {6_000: {"holds": holds(), "news": True}}
+    hands = Answering(holds(rests=bool(at_ms)), later=after)
+    noted, turn = attended(hands)
+    assert noted[-1] == (at_ms, "read")
+    assert turn.holdings is hands.holds
+
+
+def test_news_are_read_at_once_and_what_is_quiet_is_not(holds, attended):
+    hands = Answering(holds(rests=True), later={4_000: {"news": True}, 6_000: {"news": False}})
+    noted, _ = attended(hands)
+    assert noted[:7] == [
+        *((0, "read"), (2_000, "look"), (4_000, "look"), (4_000, "read")),
+        *((6_000, "look"), (8_000, "look"), (10_000, "read")),
+    ]
+
+
+def test_a_fill_gets_its_stop_at_the_look_that_shows_it_and_its_target_at_the_end(
+    made, holds, attended
+):
+    filled = holds(lots=40, rests=True, mark_price=made.book().mid)
+    hands = Answering(holds(rests=True), later={4_000: {"holds": filled, "news": True}})
+    noted, turn = attended(hands, plan=made.plan())
+    assert [one for one in noted if one[1] not in {"read", "look"}] == [
+        (4_000, "place", "t.a2x.stop.1"),
+        (90_000, "cancel", ENTRY),
+        (92_000, "place", "t.a46x.target.1"),
+    ]
+    assert [(order.intent.purpose, order.remaining_lots) for order in turn.holdings.orders] == [
+        (Purpose.STOP, 40),
+        (Purpose.TARGET, 40),
+    ]
+    assert turn.holdings is hands.holds
+
+
+def test_only_an_entry_of_this_tick_is_attended(made, holds, attended):
+    other = made.order(9, made.entry(9_000_000, id="t.9d.entry.1"))
+    hands = Answering(holds(other, lots=40, covered=40), ends=False)
+    noted, _ = attended(hands)
+    assert noted == [(0, "read"), (0, "cancel", "t.9d.entry.1"), (0, "read")]
+    mine = Answering(holds(other, rests=True), ends=False, later={2_000: {"ends": True}})
+    assert (90_000, "cancel", ENTRY) in attended(mine)[0]
+
+
+def test_an_entry_that_may_be_in_the_market_is_waited_for_and_not_cancelled(holds, attended):
+    hands = Answering(holds(), has_unfound_entry=True, later={10_000: {"has_unfound_entry": False}})
+    noted, turn = attended(hands)
+    assert noted == [*looks(0, 10_000), (10_000, "read")]
+    assert turn.holdings is hands.holds
+    hands = Answering(holds(), has_unfound_entry=True)
+    noted, error = attended(hands)
+    assert (hands.ms, str(error), hands.records) == (100_000, NOT_ENDED, [])
+
+
+# what is bare
+
+
+def test_what_is_bare_is_read_at_every_look_until_it_has_its_stop(made, holds, attended):
+    bare = holds(lots=40, there_lots={Side.LONG: 0})
+    hands = Answering(
+        bare, refuses={Purpose.STOP: Reason.REJECTED_BY_EXCHANGE}, later={4_000: {"refuses": {}}}
+    )
+    noted, turn = attended(hands, plan=made.plan())
+    assert noted == [
+        *((0, "read"), (0, "place", "t.a0x.stop.1"), (0, "read")),
+        *((2_000, "read"), (2_000, "place", "t.a1x.stop.1"), (2_000, "read")),
+        *((4_000, "read"), (4_000, "place", "t.a2x.stop.1"), (4_000, "read")),
+    ]
+    assert turn.holdings is hands.holds
+
+
+@pytest.mark.parametrize(
+    ("first", "answer_by", "given_up_at"),
+    [
+        (-1, 115, 111_999),
+        (0, 115, 110_000),
+        (1, 115, 110_001),
+        (0, 105.5, 102_000),
+        (0, 104, 100_000),
+    ],
+)
+def test_with_what_is_bare_it_stays_until_five_seconds_before_the_answer(
+    made, holds, attended, first, answer_by, given_up_at
+):
+    settings = made.settings(tick={"answer_by_seconds": answer_by})
+    bare = holds(lots=40, there_lots={Side.LONG: 0})
+    hands = Answering(bare, at_ms=first, refuses={Purpose.STOP: Reason.REJECTED_BY_EXCHANGE})
+    _, error = attended(hands, plan=made.plan(), settings=settings)
+    assert (hands.ms, type(error), str(error)) == (given_up_at, Unavailable, NOT_ENDED)
+
+
+@pytest.mark.parametrize(("first", "given_up_at"), [(-1, 101_999), (0, 100_000), (1, 100_001)])
+def test_an_entry_that_does_not_end_is_left_to_the_next_tick_when_its_time_is_over(
+    holds, attended, first, given_up_at
+):
+    hands = Answering(holds(lots=40, covered=40, rests=True), at_ms=first, ends=False)
+    noted, error = attended(hands)
+    assert (hands.ms, type(error), str(error)) == (given_up_at, Unavailable, NOT_ENDED)
+    cancelled = [at for at, what, *_ in noted if what == "cancel"]
+    assert cancelled == list(range(given_up_at - 10_000, given_up_at + 1, 2_000))
+
+
+# what fails
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_an_account_that_cannot_be_read_is_asked_again_until_the_entry_s_time_is_over(
+    holds, attended, knows
+):
+    hands = Answering(holds(rests=True), failure=UNREADABLE)
+    noted, error = attended(hands, knows=knows)
+    assert error is UNREADABLE
+    assert noted == [(at, "read") for at in range(0, 100_001, 2_000)]
+    hands = Answering(holds(rests=True), failure=UNREADABLE, later={8_000: {"failure": None}})
+    noted, turn = attended(hands, knows=knows)
+    assert noted[:5] == [(at, "read") for at in range(0, 8_001, 2_000)]
+    assert noted[5:] == [
+        *looks(0, 90_000)[5:],
+        *((90_000, "read"), (90_000, "cancel", ENTRY), (92_000, "read")),
+    ]
+    assert turn.holdings is hands.holds
+
+
+def test_after_a_look_that_failed_all_is_read_whether_or_not_there_are_news(holds, attended):
+    hands = Answering(
+        holds(rests=True),
+        later={4_000: {"look_failure": UNREADABLE}, 6_000: {"look_failure": None}},
+    )
+    noted, _ = attended(hands)
+    assert noted == [
+        *looks(0, 90_000, readings={6_000}),
+        *((90_000, "read"), (90_000, "cancel", ENTRY), (92_000, "read")),
+    ]
+
+
+def test_with_what_was_bare_an_account_that_cannot_be_read_is_asked_until_the_answer(
+    holds, attended
+):
+    hands = Answering(holds(lots=40), failure=UNREADABLE)
+    noted, error = attended(hands)
+    assert error is UNREADABLE
+    assert noted == [(at, "read") for at in range(0, 110_001, 2_000)]
+
+
+def test_a_failure_that_is_over_is_not_what_it_ends_with(holds, attended):
+    hands = Answering(
+        holds(rests=True), ends=False, failure=UNREADABLE, later={100_000: {"failure": None}}
+    )
+    _, error = attended(hands)
+    assert str(error) == NOT_ENDED
+
+
+def test_a_cancel_that_fails_is_sent_again(holds, attended):
+    hands = Answering(
+        holds(rests=True), cancel_failure=UNREADABLE, later={94_000: {"cancel_failure": None}}
+    )
+    noted, turn = attended(hands)
+    assert [one[0] for one in noted if one[1] == "cancel"] == [90_000, 92_000, 94_000]
+    assert turn.holdings.orders == ()
+
+
+@pytest.mark.parametrize("error", [LeaseLost("another tick holds it"), ValueError("a bug")])
+def test_a_lost_lease_and_what_nobody_names_end_it_at_once(holds, attended, error):
+    hands = Answering(holds(rests=True), failure=error)
+    noted, found = attended(hands)
+    assert found is error
+    assert noted == [(0, "read")]
+
+
+# a process that is about to be killed
+
+
+def test_where_the_process_is_to_end_the_entry_is_cancelled_before_anything_is_read(
+    holds, attended
+):
+    noted, _ = attended(Answering(holds(rests=True), is_shutting_down=True))
+    assert noted == [(0, "cancel", ENTRY), (0, "read")]
+    hands = Answering(holds(rests=True), later={3_000: {"is_shutting_down": True}})
+    noted, _ = attended(hands)
+    assert noted == [(0, "read"), (2_000, "look"), (4_000, "cancel", ENTRY), (4_000, "read")]
+
+
+def test_an_entry_that_outlives_its_cancel_is_looked_at_twice_a_second(holds, attended):
+    hands = Answering(
+        holds(rests=True), is_shutting_down=True, ends=False, later={1_000: {"ends": True}}
+    )
+    noted, _ = attended(hands)
+    assert noted == [
+        *((0, "cancel", ENTRY), (0, "read"), (0, "cancel", ENTRY)),
+        *((500, "read"), (500, "cancel", ENTRY)),
+        *((1_000, "read"), (1_000, "cancel", ENTRY), (1_500, "read")),
+    ]
+
+
+def test_a_hurried_cancel_that_fails_is_sent_again_once_the_account_is_read(holds, attended):
+    hands = Answering(
+        holds(rests=True),
+        is_shutting_down=True,
+        cancel_failure=UNREADABLE,
+        later={500: {"cancel_failure": None}},
+    )
+    noted, _ = attended(hands)
+    assert noted == [
+        *((0, "cancel", ENTRY), (500, "read"), (500, "cancel", ENTRY)),
+        (1_000, "read"),
+    ]
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_an_entry_that_nobody_has_seen_yet_is_cancelled_at_the_reading_that_shows_it(
+    holds, attended, knows
+):
+    hands = Answering(
+        holds(),
+        is_shutting_down=True,
+        has_unfound_entry=True,
+        later={500: {"holds": holds(rests=True), "has_unfound_entry": False}},
+    )
+    noted, _ = attended(hands, knows=knows)
+    assert noted == [(0, "read"), (500, "read"), (500, "cancel", ENTRY), (1_000, "read")]
+
+
+# what it is worth
+
+
+def test_what_is_read_is_valued_at_the_book_of_the_tick(made, holds, attended):
+    held = holds(lots=40, covered=40)
+    book = made.book(10_499_500, 10_500_500)
+    _, turn = attended(Answering(held), made.market(book=book))
+    kind = made.settings().account
+    assert turn.holdings == value_holdings(held, book.mid, AT, kind=kind)
+    assert turn.holdings.mark_price == book.mid
+    for market in (None, made.market(book=None)):
+        assert attended(Answering(held), market)[1].holdings is held
+
+
+def test_a_stop_of_a_fill_is_sent_with_the_book_and_the_rules_of_the_tick(made, holds, attended):
+    hands, market = Answering(holds(lots=40)), made.market()
+    attended(hands, market, plan=made.plan())
+    assert hands.noted[:2] == [(0, "read"), (0, "place", "t.a0x.stop.1")]
+    assert hands.sent_with == [(market.book, market.rules, None)] * 2
+    assert [order.intent.purpose for order in hands.holds.orders] == [Purpose.STOP, Purpose.TARGET]

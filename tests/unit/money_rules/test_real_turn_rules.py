@@ -1,0 +1,209 @@
+"""What the steps of a tick do at a real exchange: stops that are refused, a book of one's own, and
+what a person ordered to be closed.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from shared.core.reasons import Reason
+from shared.core.types import (
+    Action,
+    Decision,
+    Issue,
+    Purpose,
+    Side,
+    TickStatus,
+    Timeframe,
+)
+from shared.orders.own_book import value_holdings
+from shared.turn.state import CandleProgress
+from shared.turn.turn import Ending, newest
+from tests.support.begun_turns import AT, MINUTE, PRICE, T0, quarters
+from tests.support.real_turns import LEDGER, Answering, RealTurn
+
+LONG, SHORT = Side.LONG, Side.SHORT
+SHORTFALL = Issue(reason=Reason.POSITION_SHORT, forbids_entry=True)
+
+
+@pytest.fixture
+def holds(made):
+    def making(*orders, sides=(LONG,), lots=40, **more):
+        positions = [made.position(made.part(PRICE, lots), side=side) for side in sides]
+        return made.holdings(*positions, orders=orders, **{"ledger": LEDGER, **more})
+
+    return making
+
+
+@pytest.fixture
+def begun(made):
+    def making(holds, *, hands=None, **more):
+        more = {"plan": made.plan(), "candle": CandleProgress(as_of=T0, closed=True), **more}
+        return RealTurn(Answering(holds, **(hands or {})), made.settings(), **more)
+
+    return making
+
+
+@pytest.fixture
+def market(made):
+    return lambda **more: made.market(
+        **{"candles": {Timeframe.M15: quarters(12)}, "book": made.book(at=AT), **more}
+    )
+
+
+def test_what_is_wrong_with_the_account_is_told_once(holds, begun):
+    held = holds(issues=(SHORTFALL,))
+    it = begun(held)
+    other = Issue(reason=Reason.LATENCY_HIGH, forbids_entry=True)
+    it.turn = replace(it.turn, issues=(other,))
+    for _ in range(2):
+        turn = it.runs(it.steps.book(it.turn, held))
+        assert turn.issues == (other, SHORTFALL)
+    assert it.runs(it.steps.book(it.turn, holds())).issues == (other, SHORTFALL)
+
+
+def test_an_entry_of_the_tick_stays_and_one_of_another_goes(made, holds, begun):
+    mine, other = made.entry(9_000_000, id="t.d.entry.1"), made.entry(9_000_000, id="s.d.entry.1")
+    it = begun(holds(made.order(1, mine), made.order(2, other), sides=()))
+    it.runs(it.steps.protect(it.turn, part="p"))
+    assert it.hands.noted == [(0, "cancel", "s.d.entry.1"), (0, "read")]
+
+
+@pytest.mark.parametrize("is_blind", [None, False, True])
+def test_a_stop_that_is_passed_is_a_close_where_the_rules_are_known_or_nobody_will_know_them(
+    made, holds, begun, is_blind
+):
+    held = holds(made.order(1, made.target(10_300_000)), mark_price=made.book(9_700_000).bid)
+    it = begun(held)
+    said = {} if is_blind is None else {"is_blind": is_blind}
+    it.runs(it.steps.protect(it.turn, part="p", **said))
+    closed = [(0, "cancel", "t.target.1"), (0, "place", "t.p.close.2"), (0, "read")]
+    assert it.hands.noted == (closed if is_blind else [])
+
+
+# stops that are refused
+
+REFUSED = {"refuses": {Purpose.STOP: Reason.REJECTED_BY_EXCHANGE}}
+
+
+def test_what_an_exchange_refuses_to_protect_is_closed_at_once(holds, begun, market):
+    it, seen = begun(holds(), hands=REFUSED), market()
+    turn = it.runs(it.steps.protect(it.turn, seen, part="p"))
+    assert it.hands.noted == [
+        *((0, "place", "t.p.stop.1"), (0, "place", "t.p.target.2"), (0, "read")),
+        *((0, "cancel", "t.p.target.2"), (0, "place", "t.pu.close.1"), (0, "read")),
+    ]
+    assert it.hands.sent_with == [(seen.book, seen.rules, None)] * 4
+    assert turn.holdings is it.hands.holds
+    assert (turn.holdings.positions, turn.holdings.orders) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("is_blind", "knows_rules", "closes"),
+    [(None, False, False), (False, False, False), (True, False, True), (None, True, True)],
+)
+def test_what_rests_goes_for_such_a_close_where_the_rules_are_known_or_nobody_will_know_them(
+    made, holds, begun, market, is_blind, knows_rules, closes
+):
+    it = begun(holds(made.order(1, made.target(10_300_000, 40))), hands=REFUSED)
+    said = {} if is_blind is None else {"is_blind": is_blind}
+    seen = market() if knows_rules else None
+    turn = it.runs(it.steps.protect(it.turn, seen, part="p", **said))
+    again = [(0, "cancel", "t.target.1"), (0, "place", "t.pu.close.1"), (0, "read")]
+    assert it.hands.noted == [
+        *((0, "place", "t.p.stop.1"), (0, "read")),
+        *(again if closes else []),
+    ]
+    assert turn.holdings is it.hands.holds
+
+
+def test_where_other_orders_hold_the_quantity_they_make_room(made, holds, begun):
+    refuses = {"refuses": {Purpose.STOP: Reason.QUANTITY_HELD}}
+    it = begun(holds(made.order(1, made.target(10_300_000, 40))), hands=refuses)
+    turn = it.runs(it.steps.protect(it.turn, part="p"))
+    assert it.hands.noted == [
+        *((0, "place", "t.p.stop.1"), (0, "read")),
+        *((0, "cancel", "t.target.1"), (0, "read")),
+    ]
+    assert turn.holdings.orders == ()
+
+
+def test_a_refusal_of_an_earlier_step_is_none_of_this_one(made, holds, begun):
+    it = begun(holds(there_lots={LONG: 0}), hands=REFUSED)
+    it.runs(it.steps.protect(it.turn, part="p"))
+    assert it.hands.noted[-1] == (0, "read")
+    assert [record.outcome for record in it.hands.records] == ["rejected"]
+    it.hands.refuses, it.hands.noted = {}, []
+    it.hands.holds = holds(made.order(1, made.target(10_300_000, 40)))
+    it.turn = replace(it.turn, holdings=it.hands.holds)
+    it.runs(it.steps.protect(it.turn, part="q"))
+    assert it.hands.noted == [(0, "place", "t.q.stop.1"), (0, "read")]
+
+
+def test_on_paper_a_refused_stop_is_left_to_the_next_look(holds, begun, market):
+    it = begun(holds(ledger=None), hands=REFUSED)
+    it.runs(it.steps.protect(it.turn, market(), part="p"))
+    assert [what for _, what, *_ in it.hands.noted] == ["place", "place", "read"]
+
+
+# the market and the book of one's own
+
+
+def test_what_is_wrong_with_the_account_is_wrong_with_the_market(made, holds, begun, market):
+    late = Issue(reason=Reason.LATENCY_HIGH, forbids_entry=True)
+    held = holds(made.order(1, made.stop(9_000_000, 40)), issues=(SHORTFALL,))
+    it = begun(held)
+    turn = it.runs(it.steps.look_at(it.turn, held, market(issues=(late,))))
+    assert turn.market.issues == turn.issues == (late, SHORTFALL)
+
+
+@pytest.mark.parametrize("is_real", [True, False])
+def test_a_real_account_is_valued_at_the_book_and_booked(made, holds, begun, market, is_real):
+    held = holds(made.order(1, made.stop(9_000_000, 40)), ledger=LEDGER if is_real else None)
+    it, seen = begun(held), market(book=made.book(9_999_000, 10_001_400, at=AT))
+    turn = it.runs(it.steps.look_at(it.turn, held, seen))
+    if not is_real:
+        assert turn.holdings is held
+        assert turn.state.limits is None, "it was not booked again"
+        return
+    kind = made.settings().account
+    assert turn.holdings == value_holdings(held, seen.book.mid, AT, kind=kind)
+    assert turn.holdings.mark_price == seen.book.mid
+    assert turn.state.ledger.mark_price == seen.book.mid
+
+
+# what a person ordered to be closed
+
+
+@pytest.mark.parametrize(
+    ("flattens", "sides", "waits"),
+    [(True, (LONG,), True), (True, (), False), (False, (LONG,), False)],
+)
+def test_a_tick_that_closes_all_knows_the_path_up_to_its_minute(
+    made, holds, begun, flattens, sides, waits
+):
+    orders = (made.order(1, made.stop(9_000_000, 40)), made.order(2, made.target(10_300_000, 40)))
+    minute = AT - AT % MINUTE
+    held = holds(*orders if sides else (), sides=sides, settled_until=minute - MINUTE)
+    it = begun(held, flattens=flattens, plan=made.plan(exit_by=AT + MINUTE))
+    it.runs(it.steps.settle(it.turn, held))
+    assert it.hands.now == (minute + 10_000 if waits else AT)
+    assert it.hands.reconciled == ([9_000] if waits else [])
+
+
+@pytest.mark.parametrize(
+    ("sides", "side", "lots"),
+    [((LONG,), LONG, 40), ((SHORT,), SHORT, 40), ((LONG, SHORT), None, 80), ((), None, 0)],
+)
+def test_all_that_is_held_ends_and_a_single_side_is_named(holds, begun, market, sides, side, lots):
+    closed = Decision(
+        action=Action.EXIT, as_of=T0, reason=Reason.EXIT_FLATTEN, side=side, lots=lots
+    )
+    by_person = Ending(status=TickStatus.HALTED, reason=Reason.HALTED_BY_PERSON)
+    it = begun(holds(sides=sides))
+    turn = it.runs(it.steps.close_all(it.turn))
+    assert (turn.decision, turn.ending) == (closed, by_person)
+    later = market(candles={Timeframe.M15: quarters(12, until=T0 + 900_000)})
+    turn = it.runs(it.steps.close_all(replace(it.turn, market=later)))
+    assert turn.decision == replace(closed, as_of=newest(later))
+    assert newest(later) == T0 + 900_000
