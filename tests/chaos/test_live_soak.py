@@ -193,8 +193,16 @@ class Soak:
 
     def rest_far_away(self) -> None:
         more = {} if self.world.settings.account.has_locks else {"position_side": "long"}
-        self.client.order("buy", "limit", "0.0001", price=matrix.STRANGER_PRICE, **more)
-        self.counts["strangers"] += 1
+        wish = {
+            "pair": "btc_jpy",
+            "side": "buy",
+            "type": "limit",
+            "amount": "0.0001",
+            "price": matrix.STRANGER_PRICE,
+            **more,
+        }
+        told = self.client.post("/user/spot/order", wish).json["success"]
+        self.counts["strangers"] += bool(told)
 
     def look(self) -> None:
         """After some peace."""

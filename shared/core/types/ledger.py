@@ -53,6 +53,15 @@ class TrackedOrder:
         return self.order.executed_lots - self.booked_lots
 
 
+def is_same_money(one: Decimal, other: Decimal) -> bool:
+    """Whether two sums of yen at an exchange are the same, to the yen.
+
+    >>> is_same_money(Decimal(500), Decimal("500.99")), is_same_money(Decimal(500), Decimal(501))
+    (True, False)
+    """
+    return abs(one - other) < LEAST_JPY
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traces:
     """What an order that nobody knows of would change: all that the exchange holds beyond what the
@@ -90,7 +99,7 @@ class Traces:
         >>> before.is_same_as(Traces(read_at=180_000, newest_order_id=9, jpy=Decimal("0.9999")))
         True
         """
-        return abs(self.jpy - other.jpy) < LEAST_JPY and (
+        return is_same_money(self.jpy, other.jpy) and (
             self.long_lots,
             self.short_lots,
             self.btc,

@@ -3,7 +3,7 @@
 from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
 from shared.core.types import Issue, Ledger, Traces
-from shared.core.types.ledger import LEAST_JPY
+from shared.core.types.ledger import is_same_money
 from shared.exchanges.bitbank.live.delays import APART_MS
 from shared.exchanges.bitbank.live.reading import Reading
 
@@ -22,16 +22,15 @@ def note_aside(ledger: Ledger, traces: Traces, *, is_settled: bool) -> tuple[Led
     """
     if ledger.aside_jpy is None or ledger.aside_btc is None:
         return copy_with(ledger, aside_jpy=traces.jpy, aside_btc=traces.btc), []
-    moved_jpy = traces.jpy - ledger.aside_jpy
-    if abs(moved_jpy) < LEAST_JPY and traces.btc == ledger.aside_btc:
+    if is_same_money(traces.jpy, ledger.aside_jpy) and traces.btc == ledger.aside_btc:
         return copy_with(ledger, drift=None), []
     drift = ledger.drift
-    if drift is None or abs(drift.jpy - traces.jpy) >= LEAST_JPY or drift.btc != traces.btc:
+    if drift is None or not is_same_money(drift.jpy, traces.jpy) or drift.btc != traces.btc:
         return copy_with(ledger, drift=traces), []
     if not is_settled or traces.read_at - drift.read_at < APART_MS:
         return ledger, []
     context = {
-        "jpy": f"{moved_jpy:f}",
+        "jpy": f"{traces.jpy - ledger.aside_jpy:f}",
         "btc": f"{traces.btc - ledger.aside_btc:f}",
     }
     after = copy_with(ledger, aside_jpy=traces.jpy, aside_btc=traces.btc, drift=None)

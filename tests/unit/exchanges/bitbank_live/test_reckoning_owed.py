@@ -119,6 +119,24 @@ def test_two_ticks_that_see_the_same_to_the_yen_have_seen_the_same(second, is_to
     assert told == ([{"jpy": f"{Decimal(second) - 1_000_000:f}", "btc": "0"}] if is_told else [])
 
 
+@pytest.mark.parametrize("moved", ["-0.25", "0.25"])
+def test_coins_that_come_or_go_are_noted_and_told_alike(moved):
+    known = {"aside_jpy": Decimal(800_000), "aside_btc": Decimal(1)}
+    coins = 1 + Decimal(moved)
+    first = understood(reading_of(btc=coins), ledger_of(**known)).ledger
+    assert first.drift is not None
+    later = understood(reading_of(btc=coins, at=NOW + APART_MS + QUIET_MS), first)
+    assert [one.context["btc"] for one in later.issues] == [moved]
+    for other in ("0.1", "-0.1"):
+        again = understood(
+            reading_of(btc=coins + Decimal(other), at=NOW + APART_MS + QUIET_MS), first
+        )
+        assert again.issues == ()
+    for other in (2, -2):
+        yen = reading_of(btc=coins, jpy=1_000_000 + other, at=NOW + APART_MS + QUIET_MS)
+        assert understood(yen, first).issues == ()
+
+
 def with_free(reading, btc):
     return replace(
         reading,
@@ -177,6 +195,13 @@ def test_what_is_not_told_yet_excuses_its_own_side_alone():
         }.items()
     }
     assert reasons == {"long": [], "short": ["short"]}
+
+
+def test_what_is_booked_before_its_order_says_so_excuses_nothing():
+    ahead = tracked_order(7, ENTRY, booked_lots=10)
+    resting = told_order(7, ENTRY)
+    known = understood(reading_of(orders=[resting], long=49), ledger_of(ahead, lots=50))
+    assert [one.context.get("side") for one in known.issues] == ["long"]
 
 
 @pytest.mark.parametrize(("age", "is_excused"), [(LAG_MS - 1, True), (LAG_MS, False)])
