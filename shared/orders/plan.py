@@ -644,8 +644,8 @@ def _surplus(draft: _Draft, position: Position, closes: list[Order]) -> list[Ste
     """The stops that can go while the position stays covered: the youngest, or the largest where
     less is left over then.
 
-    Where none can and one is larger than what it protects, another of the right size takes its
-    place: a real exchange need not take a close of more than there is.
+    Where what is left is still larger than what it protects, another of the right size takes the
+    place of the largest: a real exchange need not take a close of more than there is.
     """
     stops = [order for order in closes if order.intent.purpose is Purpose.STOP]
     excess = _covered_lots(closes) - position.lots
@@ -653,9 +653,13 @@ def _surplus(draft: _Draft, position: Position, closes: list[Order]) -> list[Ste
     by_size = sorted(stops, key=lambda order: (order.remaining_lots, order.order_id), reverse=True)
     largest = _removable(by_size, excess)
     gone = largest if _sum_lots(largest) > _sum_lots(youngest) else youngest
-    if gone or not excess or not draft.is_real:
-        return [Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in gone]
-    return _shrink_stop(draft, position, max(stops, key=lambda order: order.remaining_lots), excess)
+    steps: list[Step] = [Cancel(order=order, reason=Reason.ORPHAN_CANCELED) for order in gone]
+    excess -= _sum_lots(gone)
+    if not excess or not draft.is_real:
+        return steps
+    kept = [order for order in stops if order not in gone]
+    large = max(kept, key=lambda order: order.remaining_lots)
+    return [*steps, *_shrink_stop(draft, position, large, excess)]
 
 
 def _removable(stops: Sequence[Order], excess: int) -> list[Order]:

@@ -185,6 +185,28 @@ def test_once_the_right_one_stands_beside_the_large_one_that_goes(made, held, pr
     assert protect(held(large, right)) == (gone(large),)
 
 
+def test_what_can_go_goes_and_what_is_too_large_then_shrinks_in_the_same_tick(made, held, protect):
+    large, small = made.order(1, made.stop(STOP_AT, 102)), made.order(2, made.stop(STOP_AT, 30))
+    middle = made.order(3, made.stop(STOP_AT, 40))
+    assert protect(held(large, small)) == (
+        gone(small),
+        Place(intent=stop(100)),
+        gone(large, after="T.stop.1"),
+    )
+    assert protect(held(large, small, middle, lots=130), plan=NO_TARGET) == (
+        gone(middle),
+        Place(intent=stop(100)),
+        gone(large, after="T.stop.1"),
+    )
+    assert protect(held(large, small, lots=101, is_shared=True), plan=NO_TARGET) == (
+        gone(small),
+        gone(large),
+        Place(intent=stop(101)),
+    )
+    entry = made.order(9, made.entry(990_000, id="T.entry.1"))
+    assert protect(held(large, small, entry)) == (gone(small),)
+
+
 def test_a_large_stop_stays_while_an_entry_fills_or_no_stop_may_be_placed(made, held, protect):
     large = made.order(1, made.stop(STOP_AT, 140))
     entry = made.order(2, made.entry(990_000, id="T.entry.1"))
