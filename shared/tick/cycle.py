@@ -365,7 +365,7 @@ def _save_with(
         of_this_tick=of_this_tick,
         counted_until=state.candle.as_of,
         fates=work.desk.fates,
-        traces=None if state.ledger is None else state.ledger.traces,
+        ledger=state.ledger,
     )
     writes = [*settled, *filing.booked_writes(report, documents), *alerts]
     if state.candle.as_of != loaded.before.candle.as_of:

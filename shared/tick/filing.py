@@ -14,7 +14,7 @@ from shared.core.calendar import jst_day
 from shared.core.errors import BadData
 from shared.core.logs import log
 from shared.core.settings import Settings
-from shared.core.types import Alert, Fate, Fill, TickReport, Traces, Trade
+from shared.core.types import Alert, Fate, Fill, Ledger, TickReport, Traces, Trade
 from shared.stores.ports import Document, DocumentStore, Write
 from shared.tick.books import day_path, fill_path, trade_path
 
@@ -57,7 +57,7 @@ def settle_intents(
     of_this_tick: Sequence[Document],
     counted_until: int,
     fates: Mapping[str, Fate] | None = None,
-    traces: Traces | None = None,
+    ledger: Ledger | None = None,
 ) -> list[Write]:
     """Close the intents whose outcome is known now and that the state has counted.
 
@@ -65,8 +65,13 @@ def settle_intents(
     on a candle that the state has not reached (`counted_until`): the tick that sent it died, and
     its attempt would be forgotten. What an earlier tick left unknown was settled by this tick's
     reconcile: on paper that is definitive, a real exchange says by `fates` what is known of each.
-    One of which nothing is known keeps the first reading (`traces`) after its time.
+    One of which nothing is known keeps the first reading after its time.
+
+    At a real exchange an order that was taken is the `ledger`'s, which is saved with this: where
+    the account could not be read after it, that does not know of it, and the intent stays open for
+    the next tick to find it by its number. Without either it would be a stranger's.
     """
+    traces = None if ledger is None else ledger.traces
     writes = []
     for intent in intents:
         outcome = (intent.data.get("outcome") or {}).get("outcome", "unknown")
@@ -79,8 +84,18 @@ def settle_intents(
                 continue
         elif outcome == "unknown" and intent in of_this_tick:
             continue
+        if outcome == "accepted" and fates is not None and not _is_followed(intent, ledger):
+            continue
         writes.append(Write(kind="put", path=intent.path, data={**intent.data, "open_for": None}))
     return writes
+
+
+def _is_followed(intent: Document, ledger: Ledger | None) -> bool:
+    """Whether the book knows the order, live or ended."""
+    if ledger is None:
+        return False
+    number = intent.data["outcome"].get("order_id")
+    return number in ledger.ended or any(one.order.order_id == number for one in ledger.tracked)
 
 
 def _name_of(intent: Document) -> str:
