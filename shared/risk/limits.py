@@ -112,12 +112,12 @@ class Limits:
         ('0.020000', '0.020000')
         """
         moved = after_jpy - before_jpy
-        old_jpy = equity_jpy - moved
-        if not moved:
+        if after_jpy == before_jpy:
             return self
-        if moved > 0 or old_jpy <= 0 or equity_jpy <= 0:
+        if after_jpy > before_jpy or equity_jpy <= 0:
             peak, start = self.equity_peak_jpy + moved, self.day_start_equity_jpy + moved
         else:
+            old_jpy = equity_jpy - moved
             peak = self.equity_peak_jpy * equity_jpy / old_jpy
             start = self.day_start_equity_jpy * equity_jpy / old_jpy
         return copy_with(self, equity_peak_jpy=jpy(peak), day_start_equity_jpy=jpy(start))

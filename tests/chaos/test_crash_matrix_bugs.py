@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shared.core.errors import BadData
 from shared.core.frozen import copy_with
 from shared.core.types import Fate
 from shared.exchanges.bitbank.live import exchange, executions, own_orders, reckoning
@@ -124,7 +125,10 @@ def test_a_planted_bug_breaks_what_it_must(
         bug(patch)
         for case in mine[:MOST_CASES]:
             at, known = found[case.situation]
-            said += matrix.play(world, known, at, replace(case, broken=[])).broken
+            try:
+                said += matrix.play(world, known, at, replace(case, broken=[])).broken
+            except BadData as error:  # the store refuses what makes no sense
+                said.append(f"the book: {error}")
             if any(seen.word in one for one in said):
                 return
     pytest.fail(f"no case noticed it: {said[:5]}")

@@ -93,8 +93,8 @@ def step_of(stack: list[str]) -> str:
     """
     if "guard.py:__call__" in stack:
         inner = stack[stack.index("guard.py:__call__") + 1 :]
-        found = next((one for one in inner if one.startswith("steps.py:")), "")
-        name = found.removeprefix("steps.py:")
+        found = next((one for one in inner if one.startswith(("steps.py:", "attending.py:"))), "")
+        name = found.partition(":")[2]
         return NAMES.get(name, name)
     for name, step in BEFORE_THE_STEPS.items():
         if f"cycle.py:{name}" in stack:

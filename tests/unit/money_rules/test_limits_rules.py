@@ -131,3 +131,32 @@ def test_an_account_that_never_traded_begins_with_the_capital_that_is_set(peak, 
         assert opened is begun
     else:
         assert (opened.equity_peak_jpy, opened.day_start_equity_jpy) == (after, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "equity", "peak", "start"),
+    [
+        (100, 100, 90, 200, 160),
+        (100, 500, 490, 600, 560),
+        (500, 100, 80, "33.3333", "26.6667"),
+        (100, 40, 40, 80, 64),
+        (100, 40, 0, 140, 100),
+        (100, 40, -60, 140, 100),
+        (100, 40, -61, 140, 100),
+        (100, 40, "0.5", "1.6529", "1.3223"),
+        (100, 40, "-0.5", 140, 100),
+        (100, 99, 99, 198, "158.4"),
+        ("100", "100.5", 90, "200.5", "160.5"),
+    ],
+)
+def test_another_stage_keeps_falls_in_yen_going_up_and_as_shares_going_down(
+    before, after, equity, peak, start
+):
+    limits = replace(
+        Limits.first(equity_jpy=Decimal(160), now_ms=1_767_225_600_000),
+        equity_peak_jpy=Decimal(200),
+    )
+    moved = limits.restage(
+        before_jpy=Decimal(before), after_jpy=Decimal(after), equity_jpy=Decimal(equity)
+    )
+    assert (moved.equity_peak_jpy, moved.day_start_equity_jpy) == (Decimal(peak), Decimal(start))
