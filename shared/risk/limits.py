@@ -112,9 +112,9 @@ class Limits:
         ('0.020000', '0.020000')
         """
         moved = after_jpy - before_jpy
-        if after_jpy == before_jpy:
+        if not moved:
             return self
-        if after_jpy > before_jpy or equity_jpy <= 0:
+        if not moved.is_signed() or equity_jpy <= 0:
             peak, start = self.equity_peak_jpy + moved, self.day_start_equity_jpy + moved
         else:
             old_jpy = equity_jpy - moved
