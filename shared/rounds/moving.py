@@ -18,6 +18,7 @@ from typing import Any
 
 from shared.core.errors import Conflict, LeaseLost
 from shared.core.sentences import say
+from shared.core.types.ledger import MAY_REST
 from shared.stores.lease import Lease, is_held, unheld
 from shared.stores.ports import Bucket, Document, DocumentStore, Write
 from shared.tick import control
@@ -137,7 +138,7 @@ class BotMove:
         state = None if stored is None else stored.data.get("state")
         book = None if state is None else state.get("ledger")
         followed = [] if book is None else book.get("tracked", ())
-        orders += [one["order"] for one in followed if one["status"] in _MAY_REST]
+        orders += [one["order"] for one in followed if one["status"] in MAY_REST]
         if any(order["intent"]["purpose"] == "entry" for order in orders):
             raise Conflict(say("move.entry_rests"))
 
@@ -378,9 +379,6 @@ class BotMove:
             ours = {side for side, bot in one.data["sides"].items() if bot == self._bot}
             found |= {f"{one.path} {side}": self._bot for side in ours}
         return found
-
-
-_MAY_REST = frozenset({"", "INACTIVE", "UNFILLED", "PARTIALLY_FILLED"})
 
 
 def _without_lease(stored: Document | None) -> Mapping[str, Any] | None:

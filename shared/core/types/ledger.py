@@ -12,6 +12,8 @@ MOST_ENDED = 40
 LEAST_JPY = Decimal(1)
 """What the exchange shows is compared to the yen: it rounds by itself, and tells what costs have
 accrued at another moment than what lies there."""
+MAY_REST = frozenset({"", "INACTIVE", "UNFILLED", "PARTIALLY_FILLED"})
+"""The exchange's words for an order that may still be filled, and none before it said one."""
 MOST_TRACKED = 8
 """So many orders of a bot are followed at once; six of them may be live."""
 
@@ -45,7 +47,7 @@ class TrackedOrder:
     @property
     def is_live(self) -> bool:
         """Whether it may still be filled, as far as is known."""
-        return self.status in {"", "INACTIVE", "UNFILLED", "PARTIALLY_FILLED"}
+        return self.status in MAY_REST
 
     @property
     def unbooked_lots(self) -> int:

@@ -24,6 +24,7 @@ from shared.exchanges.bitbank.private_schema import (
     read_fields,
 )
 
+LIVE = frozenset({"INACTIVE", "UNFILLED", "PARTIALLY_FILLED"})
 NOTHING_EXECUTED = frozenset({"INACTIVE", "UNFILLED", "CANCELED_UNFILLED"})
 SOMETHING_EXECUTED = frozenset({"PARTIALLY_FILLED", "CANCELED_PARTIALLY_FILLED", "FULLY_FILLED"})
 WITH_LIMIT = frozenset({"limit", "stop_limit"})

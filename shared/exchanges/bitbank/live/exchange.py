@@ -39,7 +39,7 @@ from shared.exchanges.bitbank.live.delays import OVERLAP_MS
 from shared.exchanges.bitbank.live.reading import Reading, read_account
 from shared.exchanges.bitbank.live.reckoning import Reckoned, reckon
 from shared.exchanges.bitbank.pace import AccountPace
-from shared.exchanges.bitbank.private_answers import ExchangeOrder
+from shared.exchanges.bitbank.private_answers import LIVE, ExchangeOrder
 from shared.exchanges.bitbank.recognition import differing_fields
 from shared.exchanges.bitbank.sending import (
     AccountBefore,
@@ -57,7 +57,6 @@ from shared.orders.own_book import (
 )
 from shared.orders.ports import Fence
 
-LIVE = frozenset({"INACTIVE", "UNFILLED", "PARTIALLY_FILLED"})
 READS_OF_A_FIRED_STOP = 3
 BETWEEN_READS_MS = 2_500
 READS_OF_A_CANCEL = 4

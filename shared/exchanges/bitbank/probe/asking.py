@@ -8,7 +8,8 @@ from shared.core.money import jpy, notional_jpy
 from shared.core.types import OrderKind, PairRules, Purpose
 from shared.exchanges.bitbank.bodies import query_request
 from shared.exchanges.bitbank.envelope import read_data
-from shared.exchanges.bitbank.probe.post import LIVE, ProbePost
+from shared.exchanges.bitbank.private_answers import LIVE
+from shared.exchanges.bitbank.probe.post import ProbePost
 from shared.exchanges.bitbank.probe.sent import ProbeAnswer, probe_intent
 from shared.orders.probing import ProbeFinding, ProbePlan
 

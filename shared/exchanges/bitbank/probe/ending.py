@@ -11,8 +11,8 @@ from decimal import Decimal
 from shared.core.errors import BadData, BotError, Unavailable, UserError
 from shared.core.money import LOT_BTC
 from shared.core.types import Market, OrderKind, PairRules, Purpose
-from shared.exchanges.bitbank.private_answers import ExchangeOrder
-from shared.exchanges.bitbank.probe.post import ARRIVES_MS, LIVE, ProbePost
+from shared.exchanges.bitbank.private_answers import LIVE, ExchangeOrder
+from shared.exchanges.bitbank.probe.post import ARRIVES_MS, ProbePost
 from shared.exchanges.bitbank.probe.sent import ProbeAnswer, ProbeOrder, probe_intent
 
 ROUNDS = 40

@@ -21,7 +21,6 @@ from shared.orders.probing import ProbeJournal
 
 ARRIVES_MS = 3_000
 """What clocks differ, and how long bitbank may work on a request after its window."""
-LIVE = frozenset({"INACTIVE", "UNFILLED", "PARTIALLY_FILLED"})
 
 
 class ProbePost:
