@@ -281,6 +281,46 @@ def has_bare_position(holdings: Holdings, *, now_ms: int) -> bool:
     )
 
 
+def has_surplus_stop(holdings: Holdings, *, now_ms: int) -> bool:
+    """Whether the stops of a side at a real exchange are for more than is held of it.
+
+    An account on paper shrinks the stops of what it sells by itself.
+
+    >>> from decimal import Decimal
+    >>> from shared.core.types import Entry
+    >>> from shared.orders.own_book import open_ledger
+    >>> money = Decimal(1_000_000)
+    >>> entry = Entry(at=0, price=9_800_000, lots=8, fee_jpy=Decimal(0))
+    >>> stop = OrderIntent(
+    ...     id="t1~p1",
+    ...     purpose=Purpose.STOP,
+    ...     side=Side.LONG,
+    ...     kind=OrderKind.STOP,
+    ...     lots=12,
+    ...     trigger_price=9_700_000,
+    ... )
+    >>> holdings = Holdings(
+    ...     as_of=60_000,
+    ...     cash_jpy=money,
+    ...     equity_jpy=money,
+    ...     available_jpy=money,
+    ...     mark_price=Decimal(9_801_000),
+    ...     positions=(Position(side=Side.LONG, entries=(entry,)),),
+    ...     orders=(Order(order_id=7, intent=stop, placed_at=0, remaining_lots=12),),
+    ...     ledger=open_ledger(1_000_000, 0),
+    ... )
+    >>> has_surplus_stop(holdings, now_ms=60_000)
+    True
+    """
+    if holdings.ledger is None:
+        return False
+    return any(
+        _covered_lots(_closes(holdings, side, now_ms))
+        > sum(held.lots for held in holdings.positions if held.side is side)
+        for side in Side
+    )
+
+
 def orders(
     decision: Decision,
     holdings: Holdings,

@@ -174,6 +174,10 @@ class Steps:
         """Whether something that is held has no stop of its size."""
         return bool(planning.uncovered_positions(holdings, now_ms=self.clock.now_ms()))
 
+    def _has_surplus_stop(self, holdings: Holdings) -> bool:
+        """Whether a part of what the first look saw has been sold since, and its stop stands."""
+        return planning.has_surplus_stop(holdings, now_ms=self.clock.now_ms())
+
     # the market and the decision
 
     def fetch(self, turn: Turn, holdings: Holdings) -> Found:
@@ -240,7 +244,7 @@ class Steps:
             )
             if valued is not holdings:
                 turn = yield from self.book(turn, valued)
-        if self.is_bare(holdings):
+        if self.is_bare(holdings) or self._has_surplus_stop(holdings):
             turn = yield from self.protect(turn, market, part="q")
         return turn
 
@@ -383,7 +387,8 @@ class Steps:
         """
         holdings = self.hands.holdings(self.clock.now_ms())
         turn = yield from self.book(turn, holdings)
-        if planning.has_bare_position(holdings, now_ms=self.clock.now_ms()):
+        is_bare = planning.has_bare_position(holdings, now_ms=self.clock.now_ms())
+        if is_bare or self._has_surplus_stop(holdings):
             turn = yield from self.protect(turn, market, part="r")
         return turn
 

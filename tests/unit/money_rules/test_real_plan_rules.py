@@ -580,3 +580,42 @@ def test_a_target_that_is_too_large_or_stands_beside_another_close_is_left(made,
 def test_a_side_that_the_exchange_does_not_name_shows_nothing(held, protect):
     unnamed = replace(held(), there_lots={SHORT: 5})
     assert protect(unnamed, plan=None) == ()
+
+
+@pytest.mark.parametrize(
+    ("stops", "lots", "side", "is_surplus"),
+    [
+        ({}, 100, LONG, False),
+        ({1: 99}, 100, LONG, False),
+        ({1: 100}, 100, LONG, False),
+        ({1: 60, 2: 40}, 100, LONG, False),
+        ({1: 101}, 100, LONG, True),
+        ({1: 60, 2: 41}, 100, LONG, True),
+        ({1: 1}, 100, SHORT, True),
+        ({1: 100}, 100, SHORT, True),
+    ],
+)
+def test_a_stop_is_surplus_where_those_of_its_side_are_for_more_than_is_held_of_it(
+    made, held, stops, lots, side, is_surplus
+):
+    resting = [made.order(number, made.stop(STOP_AT, size)) for number, size in stops.items()]
+    target = made.order(9, made.target(1_200_000, 500, side=side))
+    it = held(*resting, target, lots=lots, side=side)
+    assert planning.has_surplus_stop(it, now_ms=T0) is is_surplus
+    assert not planning.has_surplus_stop(replace(it, ledger=None), now_ms=T0), "paper shrinks it"
+
+
+def test_two_positions_of_a_side_need_stops_for_both(made, held):
+    it = held(made.order(1, made.stop(STOP_AT, 140)))
+    both = replace(it, positions=(*it.positions, made.position(made.part(1_000_000, 40))))
+    assert planning.has_surplus_stop(it, now_ms=T0)
+    assert not planning.has_surplus_stop(both, now_ms=T0)
+
+
+def test_a_stop_that_has_ended_is_no_surplus(made, held):
+    entry = made.intent(
+        Purpose.STOP, OrderKind.STOP, 140, trigger_price=STOP_AT, expires_at=T0 + 60_000
+    )
+    it = held(made.order(1, entry))
+    assert planning.has_surplus_stop(it, now_ms=T0 + 59_999)
+    assert not planning.has_surplus_stop(it, now_ms=T0 + 60_000)

@@ -172,6 +172,53 @@ def test_a_real_account_is_valued_at_the_book_and_booked(made, holds, begun, mar
     assert turn.state.ledger.mark_price == seen.book.mid
 
 
+# stops for more than is there
+
+
+@pytest.mark.parametrize("step", ["look_at", "cover"])
+@pytest.mark.parametrize(
+    ("stops", "sides", "sent"),
+    [
+        ((40,), (LONG,), ()),
+        ((40, 3), (LONG,), (("cancel", "t.stop.3"),)),
+        ((43,), (LONG,), (("place", "t.PART.stop.1"), ("cancel", "t.stop.43"))),
+        ((40,), (), (("cancel", "t.stop.40"),)),
+        ((40, -40), (SHORT,), (("cancel", "t.stop.40"),)),
+    ],
+)
+def test_a_stop_for_more_than_is_there_goes_in_the_tick_that_sees_it(
+    made, holds, begun, market, step, stops, sides, sent
+):
+    resting = (
+        made.stop(9_000_000, lots, id=f"t.stop.{lots}")
+        if lots > 0
+        else made.stop(11_000_000, -lots, id=f"t.stop.{lots}", side=SHORT)
+        for lots in stops
+    )
+    held = holds(*(made.order(*one) for one in enumerate(resting, 1)), sides=sides)
+    it, seen = begun(held, plan=None), market()
+    it.runs(
+        it.steps.look_at(it.turn, held, seen)
+        if step == "look_at"
+        else it.steps.cover(it.turn, seen)
+    )
+    part = {"look_at": "q", "cover": "r"}[step]
+    expected = [(what, name.replace("PART", part)) for what, name in sent]
+    assert [tuple(told[1:]) for told in it.hands.noted if told[1] != "read"] == expected
+
+
+@pytest.mark.parametrize("step", ["look_at", "cover"])
+def test_on_paper_a_surplus_stop_is_left_to_the_next_tick(made, holds, begun, market, step):
+    held = holds(made.order(1, made.stop(9_000_000, 43)), ledger=None)
+    it, seen = begun(held, plan=None), market()
+    it.runs(
+        it.steps.look_at(it.turn, held, seen)
+        if step == "look_at"
+        else it.steps.cover(it.turn, seen)
+    )
+    assert [told[1] for told in it.hands.noted if told[1] != "read"] == []
+
+
 # what a person ordered to be closed
 
 
