@@ -175,19 +175,14 @@ def full_minute(at: int) -> int:
 # what it is worth
 
 
-def interest_rate_day(account: PaperAccount, side: Side) -> Decimal:
-    """The interest of a day on a side, as a fraction; none on spot."""
-    if not account.kind.has_debt:
-        return ZERO
-    held = account.terms
-    return held.long_interest_rate_day if side is Side.LONG else held.short_interest_rate_day
-
-
 def accrued_jpy(account: PaperAccount, position: Position, at: int) -> Decimal:
-    """Interest accrued on a position and not collected yet."""
+    """Interest accrued on a position and not collected yet; none on spot."""
     if not account.kind.has_debt:
         return ZERO
-    return accrued_interest_jpy(position, interest_rate_day(account, position.side), at)
+    terms = account.terms
+    is_long = position.side is Side.LONG
+    rate_day = terms.long_interest_rate_day if is_long else terms.short_interest_rate_day
+    return accrued_interest_jpy(position, rate_day, at)
 
 
 def equity(account: PaperAccount, mark: Decimal | int | None, as_of: int) -> Decimal:

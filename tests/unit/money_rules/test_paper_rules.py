@@ -120,6 +120,12 @@ def at(minute, more=0):
     return T0 + minute * MINUTE + SETTLE + more
 
 
+def test_on_paper_nothing_is_attended_asked_for_or_new(made, opened):
+    paper, shelf, minutes = opened(resting(made, made.entry(900, lots=5)))
+    assert (paper.is_attended, paper.requests, paper.has_news()) == (False, 0, False)
+    assert (shelf.loads, minutes.asked) == (0, [])
+
+
 # what is read
 
 
