@@ -6,12 +6,13 @@ An intent's id is `{tick}.{purpose}.{number}`, numbered within one call: give ea
 its own `tick` prefix.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import count
 from typing import TypeAlias
 
+from shared.core.frozen import copy_with
 from shared.core.money import rate, yen_beyond
 from shared.core.reasons import Reason
 from shared.core.settings import Settings
@@ -115,6 +116,7 @@ def protection(
     rules: PairRules | None = None,
     turn: str | None = None,
     is_blind: bool = False,
+    unshown_lots: Mapping[Side, int] | None = None,
 ) -> tuple[Step, ...]:
     """What every tick does before anything else; needs neither candles nor model nor the public
     host.
@@ -128,6 +130,10 @@ def protection(
     Entries of `turn`, whose ids begin with it, are attended and stay (None: no entry is). At a real
     exchange what rests is not cancelled for a close before its rules are known: it may take no
     market order. Where they cannot be read at all the caller goes on `is_blind`.
+
+    Where the exchange shows nothing of a side that still needs a stop, it would refuse one, unless
+    what it shows is older than what it takes. So there a target follows a stop that was taken, and
+    a stop is for no more than `unshown_lots` of its side, where that is given; none of 0.
 
     >>> from shared.core.settings import load_settings
     >>> from decimal import Decimal
@@ -163,7 +169,8 @@ def protection(
     steps: list[Step] = []
     for position in holdings.positions:
         mine = plan if plan is not None and plan.side is position.side else None
-        steps += _guard_position(draft, position, mine, signal)
+        most = (unshown_lots or {}).get(position.side, position.lots)
+        steps += _guard_position(draft, position, mine, signal, unshown_lots=most)
     held = {position.side for position in holdings.positions}
     for order in holdings.orders:
         if order.intent.is_opening:
@@ -524,7 +531,12 @@ def _covered_lots(closes: list[Order]) -> int:
 
 
 def _guard_position(
-    draft: _Draft, position: Position, plan: PositionPlan | None, signal: Signal | None
+    draft: _Draft,
+    position: Position,
+    plan: PositionPlan | None,
+    signal: Signal | None,
+    *,
+    unshown_lots: int,
 ) -> list[Step]:
     closes = _closes(draft.holdings, position.side, draft.now_ms)
     missing = position.lots - _covered_lots(closes)
@@ -542,14 +554,18 @@ def _guard_position(
         return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
     shown = _closable_lots(draft.holdings, position) - _covered_lots(closes)
     # where fills go on, a stop of all would be refused again and again for the newest of them
-    stop = _stop(draft, position, shown if shown > 0 else missing, trigger)
+    lots = shown if shown > 0 else min(missing, unshown_lots)
+    stop = _stop(draft, position, lots, trigger)
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
         return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
+    if not lots:
+        return []
+    target = _target(draft, position, plan, closes)
     return [
         *_unlock_coins(draft, closes),
         Place(intent=stop),
         *_end_of_entries(draft, position, closes),
-        *_target(draft, position, plan, closes),
+        *(target if shown > 0 else (copy_with(step, after=stop.id) for step in target)),
     ]
 
 

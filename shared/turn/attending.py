@@ -4,9 +4,21 @@ order ── look ── look ── look ── its time is nearly over: cancel
           │ each fill gets its stop at once, and at the end its target
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from shared.core.errors import BotError, LeaseLost, Unavailable
+from shared.core.money import btc_from_lots
 from shared.core.reasons import Reason
-from shared.core.types import Holdings, Market, Order
+from shared.core.types import (
+    Holdings,
+    Market,
+    Order,
+    OrderRecord,
+    Position,
+    Purpose,
+    Side,
+)
 from shared.orders import plan as planning
 from shared.orders.own_book import value_holdings
 from shared.turn.steps import Found, Steps
@@ -23,6 +35,12 @@ CANCEL_AHEAD_MS = 10_000
 """So long before an entry's time is over it is cancelled: until then it may still be filled."""
 SHUTDOWN_POLL_MS = 500
 """How long it is left alone where the process is about to be killed."""
+FIRST_PAUSE_MS = 2_000
+"""How long a stop that was refused is held back while nothing shows that it could be for: until the
+next look. With every further refusal twice as long."""
+LONGEST_PAUSE_MS = 8_000
+"""The longest of these pauses: where what shows is not true, so that a stop would be taken, a
+position is bare for so much longer at the most. A tick sends what is refused sixteen times so."""
 
 
 def attend(steps: Steps, turn: Turn, market: Market | None) -> Found:
@@ -32,8 +50,12 @@ def attend(steps: Steps, turn: Turn, market: Market | None) -> Found:
     and where something is bare by then until the tick has to answer. An account on paper gives
     every fill its bracket by itself, and is not attended.
 
+    What is bare is read at every look. Its stop is sent at the look that shows the position; until
+    then the first is refused, and so it is sent again at growing distances only, in case what shows
+    is older than what the exchange would take.
+
     A process that was asked to end has seconds: what is known of the entry is cancelled before
-    anything is read.
+    anything is read, and a stop is sent at once, whatever was refused before.
 
     >>> from decimal import Decimal
     >>> from types import SimpleNamespace
@@ -46,7 +68,10 @@ def attend(steps: Steps, turn: Turn, market: Market | None) -> Found:
     ...     as_of=0, cash_jpy=money, equity_jpy=money, available_jpy=money, mark_price=None
     ... )
     >>> hands = SimpleNamespace(
-    ...     is_shutting_down=False, has_unfound_entry=False, holdings=lambda _now: ended
+    ...     is_shutting_down=False,
+    ...     has_unfound_entry=False,
+    ...     holdings=lambda _now: ended,
+    ...     records=[],
     ... )
     >>> steps = Steps(
     ...     clock=SimpleNamespace(now_ms=lambda: 12_000),
@@ -64,11 +89,11 @@ def attend(steps: Steps, turn: Turn, market: Market | None) -> Found:
     ends_at = turn.occasion.scheduled_at + int(
         steps.settings.tick.no_new_order_after_seconds * 1000
     )
-    looks, failure, is_hurried = 0, None, False
+    looks, failure, is_hurried, pauses = 0, None, False, _Pauses()
     while True:
         try:
             if not is_hurried and hands.is_shutting_down:
-                is_hurried = True
+                is_hurried, pauses = True, _Pauses()
                 _end_entry(steps, _own_entry(turn))
             if (
                 failure is not None
@@ -77,7 +102,7 @@ def attend(steps: Steps, turn: Turn, market: Market | None) -> Found:
                 or _is_bare(steps, turn)
                 or hands.has_news()
             ):
-                turn = yield from _look(steps, turn, market, part=f"a{looks}x")
+                turn = yield from _look(steps, turn, market, pauses, part=f"a{looks}x")
                 entry = _own_entry(turn)
                 if entry is None and not hands.has_unfound_entry and not _is_bare(steps, turn):
                     return turn
@@ -93,17 +118,61 @@ def attend(steps: Steps, turn: Turn, market: Market | None) -> Found:
             _stays_until(steps, turn, ends_at) if _is_bare(steps, turn) else ends_at
         ):
             raise failure or Unavailable(
-                "the entry could not be ended in its tick; the next one looks at it first"
+                f"{_describe_what_is_left(steps, turn)}; the next tick looks at it first"
             )
         pause_ms = SHUTDOWN_POLL_MS if hands.is_shutting_down else POLL_MS
         clock.sleep_until(clock.now_ms() + pause_ms)
 
 
-def _look(steps: Steps, turn: Turn, market: Market | None, *, part: str) -> Found:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pause:
+    """How long and until when a stop of so many `lots` is held back after it was refused."""
+
+    ms: int
+    until: int
+    lots: int
+
+
+class _Pauses:
+    """The pause of each side whose last stop was refused."""
+
+    __slots__ = ("_by_side",)
+
+    def __init__(self) -> None:
+        self._by_side: dict[Side, _Pause] = {}
+
+    def unshown_lots(self, now_ms: int) -> dict[Side, int]:
+        """How large a stop may be that is for nothing that shows: none in a pause, and then as
+        large as the one before. Of what was filled since nobody may know yet.
+        """
+        return {
+            side: 0 if now_ms < pause.until else pause.lots for side, pause in self._by_side.items()
+        }
+
+    def note(self, records: Sequence[OrderRecord], now_ms: int) -> None:
+        """Begin a pause for each stop that was refused; one that was not refused ends them."""
+        for record in records:
+            intent = record.intent
+            if record.what == "place" and intent.purpose is Purpose.STOP:
+                before = self._by_side.pop(intent.side, None)
+                if record.outcome == "rejected":
+                    ms = FIRST_PAUSE_MS
+                    if before is not None:
+                        ms = min(2 * before.ms, LONGEST_PAUSE_MS)
+                    pause = _Pause(ms=ms, until=now_ms + ms, lots=intent.lots)
+                    self._by_side[intent.side] = pause
+
+
+def _look(steps: Steps, turn: Turn, market: Market | None, pauses: _Pauses, *, part: str) -> Found:
     """Read the account, and give what is bare its stop; `part` begins the ids."""
-    holdings = steps.hands.holdings(steps.clock.now_ms())
+    hands, clock = steps.hands, steps.clock
+    holdings = hands.holdings(clock.now_ms())
     turn = yield from steps.book(turn, _at_book(steps, holdings, market))
-    return (yield from steps.protect(turn, market, part=part))
+    sent, most = len(hands.records), pauses.unshown_lots(clock.now_ms())
+    try:
+        return (yield from steps.protect(turn, market, part=part, unshown_lots=most))
+    finally:
+        pauses.note(hands.records[sent:], clock.now_ms())
 
 
 def _at_book(steps: Steps, holdings: Holdings, market: Market | None) -> Holdings:
@@ -137,6 +206,29 @@ def _is_due_to_end(steps: Steps, ends_at: int) -> bool:
 
 def _is_bare(steps: Steps, turn: Turn) -> bool:
     return turn.holdings is not None and steps.is_bare(turn.holdings)
+
+
+def _describe_what_is_left(steps: Steps, turn: Turn) -> str:
+    """What of the entry and of what it opened is not as it should be, in words."""
+    found = []
+    if _own_entry(turn) is not None:
+        found.append("the entry could not be ended in its tick")
+    elif steps.hands.has_unfound_entry:
+        found.append("nobody could say in its tick whether the entry is in the market")
+    held = turn.holdings
+    if held is not None:
+        bare = planning.uncovered_positions(held, now_ms=steps.clock.now_ms())
+        found += [_bare_sentence(position, held, steps.hands.records) for position in bare]
+    return ", and ".join(found)
+
+
+def _bare_sentence(position: Position, held: Holdings, records: Sequence[OrderRecord]) -> str:
+    side = position.side
+    said = f"the {side} position of {btc_from_lots(position.lots):f} BTC has no stop of its size"
+    if held.there_lots is not None:
+        said += f" (the exchange shows {btc_from_lots(held.there_lots.get(side, 0)):f} BTC of it)"
+    refused = [one for one in planning.refused_stops(records) if one.intent.side is side]
+    return f"{said}, and the last was refused: {refused[-1].reason}" if refused else said
 
 
 def _stays_until(steps: Steps, turn: Turn, ends_at: int) -> int:

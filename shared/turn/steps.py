@@ -8,7 +8,7 @@ half-way, what it found and did until then stands: a stop that was placed, an or
 the market.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -24,6 +24,7 @@ from shared.core.types import (
     Market,
     PairRules,
     PositionPlan,
+    Side,
     TickStatus,
     Timeframe,
 )
@@ -121,11 +122,18 @@ class Steps:
         return turn
 
     def protect(
-        self, turn: Turn, market: Market | None = None, *, part: str, is_blind: bool = False
+        self,
+        turn: Turn,
+        market: Market | None = None,
+        *,
+        part: str,
+        is_blind: bool = False,
+        unshown_lots: Mapping[Side, int] | None = None,
     ) -> Found:
         """What is held gets its stop, orphans go.
 
-        Needs neither the path nor candles nor model; `part` begins the ids.
+        Needs neither the path nor candles nor model; `part` begins the ids. Where nothing
+        shows that a stop could be for it is for no more than `unshown_lots`.
         """
         holdings = turn.holdings
         if holdings is None:
@@ -145,6 +153,7 @@ class Steps:
             rules=rules,
             turn=turn.occasion.name,
             is_blind=is_blind,
+            unshown_lots=unshown_lots,
         )
         if not steps:
             return turn

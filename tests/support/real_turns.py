@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from shared.core.types import Accepted, Order, Purpose, Rejected
+from shared.core.types import Accepted, Order, Purpose, Rejected, Unknown
 from shared.orders.carry_out import record_of
 from shared.orders.own_book import open_ledger
 from shared.orders.plan import Cancel
@@ -20,7 +20,8 @@ class Answering:
     what it was, and of an order its id.
 
     `later` says what changes when, in the same milliseconds. An order that is taken rests, a close
-    closes, and a cancelled order goes where it `ends`.
+    closes, and a cancelled order goes where it `ends`. Of purposes that it `loses` no answer comes,
+    and so many readings right after an order fail as it has `failures_after_orders`.
     """
 
     is_attended = True
@@ -29,7 +30,7 @@ class Answering:
         self.holds, self.now, self.noted, self.records = holds, AT + at_ms, [], []
         self.has_unfound_entry = self.is_shutting_down = self.news = False
         self.failure = self.cancel_failure = self.look_failure = None
-        self.ends, self.refuses = True, {}
+        self.ends, self.refuses, self.loses, self.failures_after_orders = True, {}, (), []
         self.reconciled, self.sent_with, self._asked = [], [], 0
         self._later = sorted((later or {}).items(), key=lambda change: change[0])
         self._change(now)
@@ -51,7 +52,10 @@ class Answering:
 
     def holdings(self, now_ms):
         assert now_ms == self.now
+        is_after_an_order = bool(self.noted) and self.noted[-1][1] == "place"
         self.noted.append((self.ms, "read"))
+        if is_after_an_order and self.failures_after_orders:
+            raise self.failures_after_orders.pop()
         if self.failure is not None:
             raise self.failure
         return self.holds
@@ -76,6 +80,8 @@ class Answering:
         order = step.order if is_cancel else self._order(intent)
         refusal = None if is_cancel else self.refuses.get(intent.purpose)
         outcome = Accepted(order=order) if refusal is None else Rejected(reason=refusal)
+        if not is_cancel and intent.purpose in self.loses:
+            refusal = outcome = Unknown()
         self.records.append(record_of(step, outcome))
         if refusal is None:
             self._take(order, is_cancel=is_cancel)

@@ -1,17 +1,27 @@
-"""How a tick stays with its entry: when it looks, reads and cancels, and when it gives up."""
+"""How a tick stays with its entry: when it looks, reads and cancels, when it sends a stop that was
+refused again, and when it gives up.
+"""
+
+from dataclasses import replace
 
 import pytest
 
 from shared.core.errors import LeaseLost, Unavailable
 from shared.core.reasons import Reason
-from shared.core.types import Purpose, Side
+from shared.core.types import Purpose, Rejected, Side
+from shared.orders.carry_out import record_of
 from shared.orders.own_book import value_holdings
+from shared.orders.plan import Place
 from shared.turn.attending import attend
 from tests.support.begun_turns import AT, PRICE
 from tests.support.real_turns import LEDGER, Answering, RealTurn
 
 ENTRY, STOP = "t.d.entry.1", "t.p.stop.1"
-NOT_ENDED = "the entry could not be ended in its tick; the next one looks at it first"
+NOT_ENDED = "the entry could not be ended in its tick; the next tick looks at it first"
+UNFOUND = "nobody could say in its tick whether the entry is in the market"
+BARE = "the long position of 0.0040 BTC has no stop of its size"
+NOTHING_SHOWN = f"{BARE} (the exchange shows 0.0000 BTC of it), and the last was refused:"
+REFUSED = {Purpose.STOP: Reason.QUANTITY_HELD}
 UNREADABLE = Unavailable("bitbank answered with status 503")
 
 
@@ -134,7 +144,8 @@ def test_an_entry_that_may_be_in_the_market_is_waited_for_and_not_cancelled(hold
     assert turn.holdings is hands.holds
     hands = Answering(holds(), has_unfound_entry=True)
     noted, error = attended(hands)
-    assert (hands.ms, str(error), hands.records) == (100_000, NOT_ENDED, [])
+    assert (hands.ms, hands.records) == (100_000, [])
+    assert str(error) == f"{UNFOUND}; the next tick looks at it first"
 
 
 # what is bare
@@ -142,16 +153,194 @@ def test_an_entry_that_may_be_in_the_market_is_waited_for_and_not_cancelled(hold
 
 def test_what_is_bare_is_read_at_every_look_until_it_has_its_stop(made, holds, attended):
     bare = holds(lots=40, there_lots={Side.LONG: 0})
-    hands = Answering(
-        bare, refuses={Purpose.STOP: Reason.REJECTED_BY_EXCHANGE}, later={4_000: {"refuses": {}}}
-    )
+    hands = Answering(bare, refuses=REFUSED, later={6_000: {"refuses": {}}})
     noted, turn = attended(hands, plan=made.plan())
     assert noted == [
         *((0, "read"), (0, "place", "t.a0x.stop.1"), (0, "read")),
         *((2_000, "read"), (2_000, "place", "t.a1x.stop.1"), (2_000, "read")),
-        *((4_000, "read"), (4_000, "place", "t.a2x.stop.1"), (4_000, "read")),
+        (4_000, "read"),
+        *((6_000, "read"), (6_000, "place", "t.a3x.stop.1"), (6_000, "read")),
     ]
     assert turn.holdings is hands.holds
+
+
+def placed(noted):
+    """When stops were sent."""
+    return [at for at, what, *name in noted if what == "place" and "stop" in name[0]]
+
+
+SPACED = (0, 2_000, 6_000, *range(14_000, 110_001, 8_000))
+"""When a stop is sent that is refused again and again, from the first time on."""
+
+
+@pytest.mark.parametrize("covered", [0, 30])
+def test_while_nothing_shows_a_refused_stop_is_sent_after_2_4_and_then_every_8_seconds(
+    made, holds, attended, covered
+):
+    """So a tick sends it sixteen times at the most, and one that would be taken though nothing
+    shows is late by eight seconds at the most.
+    """
+    bare = holds(lots=40, covered=covered, there_lots={Side.LONG: covered})
+    hands = Answering(bare, refuses=REFUSED)
+    noted, _ = attended(hands, plan=made.plan())
+    assert placed(noted) == list(SPACED)
+    assert len(SPACED) == 16
+    read = {at for at, what, *_ in noted if what == "read"}
+    assert read == set(range(0, 110_001, 2_000)), "it is read at every look all the same"
+    names = [name for _, what, *name in noted if what == "place"]
+    assert len({*map(tuple, names)}) == len(names)
+
+
+def test_a_pause_is_over_to_the_millisecond(made, holds, attended):
+    """A sleep that ends a millisecond too early finds it standing."""
+    early = {
+        at: {"now": AT + now} for at, now in ((2_000, 1_999), (7_999, 7_998), (17_998, 17_997))
+    }
+    hands = Answering(holds(lots=40, there_lots={Side.LONG: 0}), refuses=REFUSED, later=early)
+    noted, _ = attended(hands, plan=made.plan())
+    assert placed(noted)[:4] == [0, 3_999, 9_998, 19_997]
+
+
+@pytest.mark.parametrize("shows_at", range(2_000, 30_000, 2_000))
+@pytest.mark.parametrize("shown", [1, 39, 40])
+def test_a_stop_goes_out_at_the_very_look_that_shows_what_it_is_for(
+    made, holds, attended, shows_at, shown
+):
+    there = holds(lots=40, there_lots={Side.LONG: shown})
+    hands = Answering(
+        holds(lots=40, there_lots={Side.LONG: 0}),
+        refuses=REFUSED,
+        later={shows_at: {"holds": there, "refuses": {}}},
+    )
+    noted, _ = attended(hands, plan=made.plan())
+    taken = [record for record in hands.records if record.outcome == "accepted"]
+    assert placed(noted)[: len(hands.records) - len(taken) + 1] == [
+        *(at for at in SPACED if at < shows_at),
+        shows_at,
+    ]
+    assert taken[0].intent.lots == shown
+
+
+def test_where_something_shows_a_stop_that_is_refused_is_sent_at_every_look(made, holds, attended):
+    hands = Answering(holds(lots=40, there_lots={Side.LONG: 1}), refuses=REFUSED)
+    noted, _ = attended(hands, plan=made.plan())
+    assert placed(noted) == list(range(0, 110_001, 2_000))
+    hands = Answering(holds(lots=40), refuses=REFUSED)
+    assert placed(attended(hands, plan=made.plan())[0]) == list(range(0, 110_001, 2_000))
+
+
+def test_after_a_stop_that_was_taken_the_next_one_is_sent_as_if_none_had_been_refused(
+    made, holds, attended
+):
+    later = {
+        8_000: {"holds": holds(lots=40, there_lots={Side.LONG: 30}), "refuses": {}},
+        10_000: {"refuses": REFUSED},
+    }
+    hands = Answering(holds(lots=40, there_lots={Side.LONG: 0}), refuses=REFUSED, later=later)
+    noted, _ = attended(hands, plan=made.plan())
+    assert placed(noted)[:8] == [0, 2_000, 6_000, 8_000, 10_000, 12_000, 16_000, 24_000]
+
+
+def test_while_nothing_shows_a_stop_that_was_refused_does_not_grow_with_what_is_filled_since(
+    made, holds, attended
+):
+    """The exchange may know of the first fill and not of the second."""
+    nothing = {"there_lots": {Side.LONG: 0}}
+    hands = Answering(
+        holds(lots=40, **nothing),
+        refuses=REFUSED,
+        later={
+            4_000: {"holds": holds(lots=55, **nothing)},
+            6_000: {"refuses": {}},
+            8_000: {"refuses": REFUSED},
+            12_000: {"holds": holds(lots=45, covered=40, **nothing)},
+            16_000: {"refuses": {}},
+        },
+    )
+    noted, _ = attended(hands, plan=made.plan())
+    sizes = [record.intent.lots for record in hands.records]
+    assert placed(noted) == [0, 2_000, 6_000, 8_000, 10_000, 14_000, 22_000]
+    assert sizes == [40, 40, 40, 15, 15, 5, 5]
+
+
+def test_a_stop_whose_answer_was_lost_is_sent_at_the_next_look(made, holds, attended):
+    hands = Answering(
+        holds(lots=40, there_lots={Side.LONG: 0}),
+        refuses=REFUSED,
+        later={6_000: {"loses": (Purpose.STOP,)}, 12_000: {"loses": ()}},
+    )
+    noted, _ = attended(hands, plan=made.plan())
+    assert placed(noted)[:7] == [0, 2_000, 6_000, 8_000, 10_000, 12_000, 14_000]
+    assert placed(noted)[7:9] == [18_000, 26_000]
+
+
+def test_each_side_is_held_back_for_itself(made, attended):
+    def both(**there):
+        sides = {Side.LONG: 9_000_000, Side.SHORT: 11_000_000}
+        positions = (made.position(made.part(PRICE, 40), side=side) for side in sides)
+        shown = {Side(side): lots for side, lots in there.items()}
+        return made.holdings(*positions, ledger=LEDGER, there_lots=shown)
+
+    settings = made.target_settings()
+    hands = Answering(both(), refuses=REFUSED, later={4_000: {"holds": both(short=40)}})
+    attended(hands, settings=settings)
+    sides = [(record.intent.side, record.intent.id) for record in hands.records]
+    of_long = [name.split(".")[1] for side, name in sides if side is Side.LONG]
+    of_short = [name.split(".")[1] for side, name in sides if side is Side.SHORT]
+    assert of_long[:5] == ["a0x", "a1x", "a3x", "a7x", "a11x"]
+    assert of_short[:6] == ["a0x", "a1x", "a2x", "a3x", "a4x", "a5x"]
+
+
+def test_what_becomes_of_a_target_and_what_was_refused_before_is_not_counted(made, holds, attended):
+    shown = holds(lots=40, there_lots={Side.LONG: 40}, mark_price=made.book().mid)
+    before = Place(intent=made.stop(9_000_000, 40))
+    hands = Answering(
+        shown,
+        refuses=dict.fromkeys((Purpose.STOP, Purpose.TARGET), Reason.QUANTITY_HELD),
+        later={2_000: {"holds": replace(shown, there_lots={})}},
+    )
+    hands.records += [record_of(before, Rejected(reason=Reason.QUANTITY_HELD))] * 3
+    noted, _ = attended(hands, plan=made.plan())
+    assert noted[2] == (0, "place", "t.a0x.target.2")
+    assert placed(noted)[:4] == [0, 2_000, 6_000, 14_000]
+
+
+def test_a_stop_that_is_cancelled_says_nothing_of_those_that_were_refused(made, holds, attended):
+    bare = holds(lots=40, there_lots={Side.LONG: 0}, rests=True)
+    surplus = made.order(9, made.stop(9_000_000, 10, id="t.p.stop.9"))
+    hands = Answering(
+        bare,
+        refuses=REFUSED,
+        later={
+            4_000: {"holds": holds(surplus, lots=40, covered=40, rests=True), "news": True},
+            6_000: {"holds": bare},
+        },
+    )
+    noted, _ = attended(hands, plan=made.plan())
+    assert (4_000, "cancel", "t.p.stop.9") in noted
+    assert placed(noted)[:4] == [0, 2_000, 6_000, 14_000]
+
+
+def test_a_refusal_counts_also_where_nothing_could_be_read_after_it(made, holds, attended):
+    hands = Answering(
+        holds(lots=40, there_lots={Side.LONG: 0}),
+        refuses=REFUSED,
+        failures_after_orders=[UNREADABLE] * 3,
+    )
+    noted, _ = attended(hands, plan=made.plan())
+    assert placed(noted)[:4] == [0, 2_000, 6_000, 14_000]
+
+
+def test_a_process_that_is_asked_to_end_holds_nothing_back_at_first(made, holds, attended):
+    hands = Answering(
+        holds(lots=40, there_lots={Side.LONG: 0}),
+        refuses=REFUSED,
+        later={7_000: {"is_shutting_down": True}, 20_000: {"is_shutting_down": False}},
+    )
+    noted, _ = attended(hands, plan=made.plan())
+    assert placed(noted)[:6] == [0, 2_000, 6_000, 8_000, 10_000, 14_000]
+    looked = sorted({at for at, *_ in noted if 8_000 <= at < 10_000})
+    assert looked == [8_000, 8_500, 9_000, 9_500], "it looks twice a second all the same"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +360,8 @@ def test_with_what_is_bare_it_stays_until_five_seconds_before_the_answer(
     bare = holds(lots=40, there_lots={Side.LONG: 0})
     hands = Answering(bare, at_ms=first, refuses={Purpose.STOP: Reason.REJECTED_BY_EXCHANGE})
     _, error = attended(hands, plan=made.plan(), settings=settings)
-    assert (hands.ms, type(error), str(error)) == (given_up_at, Unavailable, NOT_ENDED)
+    assert (hands.ms, type(error)) == (given_up_at, Unavailable)
+    assert str(error) == f"{NOTHING_SHOWN} rejected_by_exchange; the next tick looks at it first"
 
 
 @pytest.mark.parametrize(("first", "given_up_at"), [(-1, 101_999), (0, 100_000), (1, 100_001)])
@@ -183,6 +373,51 @@ def test_an_entry_that_does_not_end_is_left_to_the_next_tick_when_its_time_is_ov
     assert (hands.ms, type(error), str(error)) == (given_up_at, Unavailable, NOT_ENDED)
     cancelled = [at for at, what, *_ in noted if what == "cancel"]
     assert cancelled == list(range(given_up_at - 10_000, given_up_at + 1, 2_000))
+
+
+# what it says when it gives up
+
+
+def test_it_says_what_is_not_as_it_should_be_and_what_was_found(made, holds, attended):
+    end = "; the next tick looks at it first"
+
+    def said(held, **more):
+        return str(attended(Answering(held, **more), plan=made.plan())[1])
+
+    shows = {"there_lots": {Side.LONG: 0}}
+    assert said(holds(rests=True), ends=False) == NOT_ENDED
+    unended = {"ends": False, "refuses": REFUSED}
+    both = said(holds(lots=40, rests=True, **shows), **unended)
+    assert both == f"{NOT_ENDED.removesuffix(end)}, and {NOTHING_SHOWN} quantity_held{end}"
+    unfound = said(holds(lots=40, **shows), has_unfound_entry=True, refuses=REFUSED)
+    assert unfound == f"{UNFOUND}, and {NOTHING_SHOWN} quantity_held{end}"
+    found = {"ends": False, "has_unfound_entry": True}
+    assert said(holds(lots=40, covered=40, rests=True), **found) == NOT_ENDED
+    unshown = said(holds(lots=40), refuses=REFUSED)
+    assert unshown == f"{BARE}, and the last was refused: quantity_held{end}"
+    lost = said(holds(lots=40, there_lots={Side.LONG: 15}), loses=(Purpose.STOP,))
+    assert lost == f"{BARE} (the exchange shows 0.0015 BTC of it){end}"
+
+
+def test_it_says_of_each_side_that_is_bare_why_the_last_stop_for_it_was_refused(made, attended):
+    parts = {Side.LONG: 40, Side.SHORT: 1}
+    long, short = (made.position(made.part(PRICE, lots), side=side) for side, lots in parts.items())
+    held = made.holdings(long, ledger=LEDGER, there_lots={Side.SHORT: 0})
+    hands = Answering(
+        held,
+        refuses={Purpose.STOP: Reason.REJECTED_BY_EXCHANGE},
+        later={
+            4_000: {"refuses": {Purpose.STOP: Reason.MARGIN_INSUFFICIENT}},
+            48_000: {"holds": replace(held, positions=(long, short)), "refuses": REFUSED},
+            50_000: {"loses": (Purpose.STOP,)},
+        },
+    )
+    _, error = attended(hands, settings=made.target_settings())
+    assert str(error) == (
+        f"{NOTHING_SHOWN} margin_insufficient, and the short position of 0.0001 BTC has no stop of"
+        " its size (the exchange shows 0.0000 BTC of it), and the last was refused: quantity_held;"
+        " the next tick looks at it first"
+    )
 
 
 # what fails

@@ -534,6 +534,83 @@ def test_a_stop_is_of_what_shows_and_has_none(made, held, protect, there, covere
     assert steps == (Place(intent=stop(lots)),)
 
 
+@pytest.mark.parametrize(
+    ("there", "covered", "lots"),
+    [(0, 0, None), (1, 0, 1), (60, 60, None), (59, 60, None), (61, 60, 1), (None, 0, 100)],
+)
+def test_a_stop_that_is_held_back_goes_out_once_something_shows_that_it_is_for(
+    made, held, protect, there, covered, lots
+):
+    orders = [made.order(1, made.stop(STOP_AT, covered))] if covered else []
+    held_back = held(*orders, there=there)
+    if there is None:
+        held_back = replace(held_back, there_lots=None)
+    steps = protect(held_back, plan=NO_TARGET, unshown_lots={LONG: 0})
+    assert steps == (() if lots is None else (Place(intent=stop(lots)),))
+    assert protect(held_back, plan=NO_TARGET, unshown_lots={SHORT: 0}) != ()
+
+
+def test_with_a_stop_that_is_held_back_nothing_makes_room_for_it(made, held, protect):
+    sale = made.order(1, replace(made.target(1_200_000), purpose=Purpose.CLOSE))
+    held_back = {"account": "spot", "unshown_lots": {LONG: 0}}
+    assert protect(held(sale, there=0), **held_back) == ()
+    shown = (gone(sale, Reason.STOP_PLACED), Place(intent=stop(1)))
+    assert protect(held(sale, there=1), **held_back) == shown
+    entry = made.order(9, made.entry(990_000, id="T.entry.1"))
+    four = [made.order(number, made.stop(STOP_AT, 20, id=f"{number}")) for number in range(1, 5)]
+    assert protect(held(*four, entry, there=80), unshown_lots={LONG: 0}) == ()
+
+
+def test_what_can_have_no_stop_is_closed_though_stops_are_held_back(made, held, protect):
+    some = made.order(1, made.stop(STOP_AT, 60))
+    shown = held(some, there=60, mark=STOP_AT)
+    steps = protect(shown, unshown_lots={LONG: 0})
+    assert steps == (
+        gone(some, Reason.EXIT_UNPROTECTED),
+        Place(intent=close(60, Reason.EXIT_UNPROTECTED, number=2)),
+    )
+    assert protect(held(some, there=60), unshown_lots={LONG: 0}) == ()
+
+
+def test_a_side_that_is_held_back_holds_up_nothing_else(made, held, protect):
+    short = made.position(made.part(1_000_000, 50), side=SHORT)
+    both = held(there=0, mark=None)
+    both = replace(both, positions=(*both.positions, short), there_lots={LONG: 0, SHORT: 0})
+    of_short = Place(intent=stop(50, 1_025_000, side=SHORT, number=2))
+    more = {"plan": None, "policy": PolicyName.TARGET}
+    assert protect(both, unshown_lots={LONG: 0}, **more) == (of_short,)
+    orphan = made.order(1, made.stop(STOP_AT, side=SHORT))
+    assert protect(held(orphan, there=0), unshown_lots={LONG: 0}) == (gone(orphan),)
+
+
+@pytest.mark.parametrize(
+    ("there", "covered", "most", "lots"),
+    [
+        *((0, 0, 1, 1), (0, 0, 99, 99), (0, 0, 100, 100), (0, 0, 101, 100)),
+        *((60, 60, 39, 39), (60, 60, 41, 40), (0, 60, 41, 40), (80, 60, 3, 20), (3, 0, 9, 3)),
+    ],
+)
+def test_where_nothing_shows_a_stop_is_for_as_much_as_may_be_and_needs_one(
+    made, held, protect, there, covered, most, lots
+):
+    orders = [made.order(1, made.stop(STOP_AT, covered))] if covered else []
+    steps = protect(held(*orders, there=there), plan=NO_TARGET, unshown_lots={LONG: most})
+    assert steps == (Place(intent=stop(lots)),)
+
+
+@pytest.mark.parametrize(("there", "covered"), [(0, 0), (1, 0), (60, 60), (59, 60), (61, 60)])
+def test_where_nothing_shows_that_a_stop_is_for_its_target_follows_one_that_was_taken(
+    made, held, protect, there, covered
+):
+    orders = [made.order(1, made.stop(STOP_AT, covered))] if covered else []
+    small = made.order(2, made.target(1_200_000, 10))
+    after = None if there > covered else "T.stop.1"
+    of_all = Place(intent=target(100, number=2), after=after)
+    placed, *others = protect(held(*orders, small, there=there))
+    assert placed.intent.purpose is Purpose.STOP
+    assert others == [gone(small, after=after), of_all]
+
+
 def test_more_than_four_stops_end_an_entry_too(made, held, protect):
     entry = made.order(9, made.entry(990_000, id="T.entry.1"))
     five = [made.order(number, made.stop(STOP_AT, 10, id=f"{number}")) for number in range(1, 6)]

@@ -140,6 +140,25 @@ def test_a_refusal_of_an_earlier_step_is_none_of_this_one(made, holds, begun):
     assert it.hands.noted == [(0, "place", "t.q.stop.1"), (0, "read")]
 
 
+@pytest.mark.parametrize(
+    ("there", "most", "lots"),
+    [(0, None, 40), (0, 0, 0), (0, 15, 15), (0, 50, 40), (1, 0, 1), (1, 15, 1)],
+)
+def test_where_nothing_shows_a_stop_is_for_no_more_than_was_asked_for(
+    holds, begun, there, most, lots
+):
+    it = begun(holds(there_lots={LONG: there}))
+    held = it.turn.holdings
+    turn = it.runs(
+        it.steps.protect(it.turn, part="p", unshown_lots=None if most is None else {LONG: most})
+    )
+    stops = [
+        order.intent.lots for order in turn.holdings.orders if order.intent.purpose is Purpose.STOP
+    ]
+    assert stops == [lots] * bool(lots)
+    assert (turn.holdings is held) is not bool(lots)
+
+
 def test_on_paper_a_refused_stop_is_left_to_the_next_look(holds, begun, market):
     it = begun(holds(ledger=None), hands=REFUSED)
     it.runs(it.steps.protect(it.turn, market(), part="p"))
