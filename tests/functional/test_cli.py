@@ -85,9 +85,23 @@ def one_error(ran: subprocess.CompletedProcess[str], code: int) -> str:
     return ran.stderr
 
 
-def test_live_orders_go_to_no_real_exchange(environ: dict[str, str]) -> None:
-    real = {**environ, "BOT_EXCHANGE__PRIVATE_URL": "https://api.bitbank.cc/v1"}
-    assert "set BOT_MODE=paper" in one_error(bot({**real, "BOT_MODE": "live"}, "status"), 2)
+REAL = {
+    "BOT_MODE": "live",
+    "BOT_EXCHANGE__PUBLIC_URL": "https://public.bitbank.cc",
+    "BOT_EXCHANGE__PRIVATE_URL": "https://api.bitbank.cc/v1",
+}
+
+
+def test_real_money_needs_a_key_before_anything_is_sent(environ: dict[str, str]) -> None:
+    real = {**environ, **REAL}
+    assert "none was ever run" in bot(real, "status").stdout
+    assert "BITBANK_API_KEY" in one_error(bot(real, "tick"), 2)
+
+
+def test_a_sandbox_s_prices_never_lead_to_orders_at_bitbank(environ: dict[str, str]) -> None:
+    for name in ("PUBLIC_URL", "PRIVATE_URL"):
+        mixed = {**environ, **REAL, f"BOT_EXCHANGE__{name}": environ[f"BOT_EXCHANGE__{name}"]}
+        assert "the prices of one exchange" in one_error(bot(mixed, "status"), 2)
 
 
 def test_status_of_a_bot_that_never_ticked(environ: dict[str, str]) -> None:

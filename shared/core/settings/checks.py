@@ -123,23 +123,51 @@ def _times(parts: Mapping[str, float]) -> str:
     return " + ".join(f"{name} ({seconds:g} s)" for name, seconds in parts.items())
 
 
-def check_settings(settings: Settings) -> None:
-    """Raise `BadSettings` where two settings do not fit together, or one names what cannot be."""
-    _check_id(settings.id)
-    addresses = {
+def _check_addresses(settings: Settings) -> None:
+    exchange = {
         "exchange.public_url": settings.exchange.public_url,
         "exchange.private_url": settings.exchange.private_url,
     }
-    for name, url in {
-        **addresses,
+    others = {
         **({} if settings.clock == "system" else {"clock": settings.clock}),
         **({"rounds.tick_url": settings.rounds.tick_url} if settings.rounds.tick_url else {}),
-    }.items():
+    }
+    for name, url in {**exchange, **others}.items():
         if not _is_address(url):
             raise BadSettings(
                 f"the setting {name} was {quote_value(url)}: it is no address",
                 remedy="write it like https://host/path",
             )
+    if settings.mode == "live":
+        _check_live_addresses(exchange)
+
+
+def _check_live_addresses(addresses: Mapping[str, str]) -> None:
+    """Orders go where their prices come from, and signed ones in clear to this machine alone.
+
+    A sandbox's market is invented, and so are the models that were made on it.
+    """
+    at_home = {name for name, url in addresses.items() if is_loopback(url)}
+    if at_home and at_home != set(addresses):
+        (elsewhere,) = set(addresses) - at_home
+        raise BadSettings(
+            f"BOT_MODE was live, and of the exchange's addresses only {', '.join(at_home)} lies on"
+            f" this machine: the prices of one exchange say nothing about orders at another",
+            remedy=f"point {elsewhere} to the same sandbox, or both to bitbank (their defaults)",
+        )
+    for name, url in addresses.items():
+        if name not in at_home and urlsplit(url).scheme != "https":
+            raise BadSettings(
+                f"BOT_MODE was live, and the setting {name} was {quote_value(url)}: whoever lies"
+                " between could read and change what is sent",
+                remedy="write it with https://",
+            )
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise `BadSettings` where two settings do not fit together, or one names what cannot be."""
+    _check_id(settings.id)
+    _check_addresses(settings)
     if settings.alerts not in {"inline", "log"}:
         topic_of(settings.alerts)
     if settings.stage not in settings.stages:

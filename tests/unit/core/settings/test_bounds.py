@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
@@ -429,3 +430,37 @@ def test_a_request_window_is_one_that_bitbank_takes_and_that_a_request_can_leave
     else:
         with pytest.raises(BadSettings, match="request_window_seconds"):
             load_settings(environ)
+
+
+HERE, BITBANK = "http://127.0.0.1:8080", "https://api.bitbank.cc/v1"
+IN_CLEAR = "http://api.bitbank.cc/v1"
+
+
+@pytest.mark.parametrize(
+    ("public", "private", "found", "remedy"),
+    [
+        (None, None, None, None),
+        (HERE, HERE, None, None),
+        (HERE, None, "only exchange.public_url lies", "point exchange.private_url"),
+        (None, HERE, "only exchange.private_url lies", "point exchange.public_url"),
+        (None, IN_CLEAR, "exchange.private_url was 'http://api.bitbank.cc/v1'", "https://"),
+        ("http://public.bitbank.cc", None, "exchange.public_url was", "https://"),
+        (HERE, IN_CLEAR, "only exchange.public_url lies", "point exchange.private_url"),
+    ],
+)
+def test_live_orders_go_where_their_prices_come_from_and_never_in_clear(
+    public: str | None, private: str | None, found: str | None, remedy: str | None
+) -> None:
+    told = {"BOT_EXCHANGE__PUBLIC_URL": public, "BOT_EXCHANGE__PRIVATE_URL": private}
+    environ = {name: url for name, url in told.items() if url is not None}
+    assert load_settings({**environ, "BOT_MODE": "paper"}).exchange.private_url == (
+        private or BITBANK
+    )
+    live = {**environ, "BOT_MODE": "live"}
+    if found is None:
+        assert load_settings(live).mode == "live"
+        return
+    with pytest.raises(BadSettings, match=re.escape(found)) as caught:
+        load_settings(live)
+    assert remedy is not None
+    assert remedy in caught.value.remedy
