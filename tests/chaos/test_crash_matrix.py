@@ -18,14 +18,12 @@ from typing import Any
 
 import pytest
 
-from shared.core.types import Market, Signal, Timeframe
 from shared.stores.local.sqlite import SqliteDocuments
 from tests.support import crash_matrix as matrix
 from tests.support.account_stories import T0, market
 from tests.support.live_world import LiveWorld, live_world
-from tests.support.signals import signal_of
 from tests.support.signed_client import SignedClient
-from tests.support.tick_stories import INTERVAL, Script
+from tests.support.tick_stories import INTERVAL, Script, Target
 
 SAMPLE_SECONDS = 15
 MATRIX_SECONDS = float(os.environ.get("BOT_MATRIX_SECONDS", "0"))
@@ -47,34 +45,6 @@ READINGS = {
     "empty_fields": "null",
 }
 ROOT = Path(__file__).parents[2]
-
-
-class Target:
-    """A target for every candle, drawn from the seed."""
-
-    def __init__(self, seed: int) -> None:
-        self.seed, self.asked = seed, Counter[int]()
-
-    def weight(self, as_of: int) -> float:
-        return random.Random(f"{self.seed} {as_of}").choice([0.0, 0.3, 0.6, 1.0, -0.5, -1.0])
-
-    def __call__(self, seen: Market, **_: Any) -> Signal | None:
-        quarters = seen.candles[Timeframe.M15]
-        if not len(quarters):
-            return None
-        as_of = int(quarters.closed_at[-1])
-        self.asked[as_of] += 1
-        return signal_of(
-            as_of=as_of,
-            close=int(quarters.close[-1]),
-            atr_jpy=250.0,
-            side=None,
-            strength=0.0,
-            model="script",
-            target_weight=self.weight(as_of),
-            target_as_of=as_of,
-            target_volatility=0.3,
-        )
 
 
 @dataclass(frozen=True)
