@@ -368,6 +368,7 @@ def ports(settings: Settings, environ: Mapping[str, str], *, dry_run: bool = Fal
         champions=Champions(BundleRegistry(bucket), public_keys(settings), settings),
         outlet=outlet,
         key=key_fingerprint_of(settings, environ),
+        is_rehearsal=dry_run,
     )
 
 

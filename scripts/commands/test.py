@@ -14,6 +14,8 @@ from scripts.testing import quick_tests
 from shared.core.errors import UserError
 
 COVERAGE = Path("coverage")
+OF_THE_TESTS = frozenset({"BOT_REQUIRE", "BOT_MATRIX_SECONDS", "BOT_VENV"})
+"""What is told to the tests, or to what starts them, and sets no bot."""
 WORKERS = 4
 
 
@@ -41,7 +43,8 @@ def command(
 
     Coverage counts what the unit tests reach. With PATHS or -k only those tests run, without it.
     The line before pytest's own last one names what was skipped and why;
-    BOT_REQUIRE=emulators,gcloud,browser turns a skip of such a kind into a failure.
+    BOT_REQUIRE=emulators,gcloud,browser turns a skip of such a kind into a failure;
+    BOT_MATRIX_SECONDS=150 says how long each place of the crash matrix is played.
     --measure runs the unit tests, or those at PATHS, and writes tests/cpu_seconds.json.
     """
     if measure and (expression or full):
@@ -145,6 +148,6 @@ def neutral(environ: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in environ.items()
-        if not name.startswith(ours) or name in {"BOT_REQUIRE", "BOT_VENV"}
+        if not name.startswith(ours) or name in OF_THE_TESTS
     }
     return {**kept, "PYTHONPATH": str(ROOT)}

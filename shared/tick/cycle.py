@@ -52,7 +52,7 @@ much again for telling."""
 class Ports:
     """Everything outside that a tick touches. `functions/wiring.py` chooses the adapters. `key` is
     the fingerprint of the key that a real account is asked with. `shutdown` says whether this
-    process was asked to end.
+    process was asked to end. `is_rehearsal`: `documents` are a copy, and nothing is sent.
 
     >>> import tempfile
     >>> from functions import wiring
@@ -71,6 +71,7 @@ class Ports:
     outlet: Outlet
     key: str = ""
     shutdown: Callable[[], bool] | None = None
+    is_rehearsal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +116,13 @@ def run_tick(
     until = Deadline.after(whole) if deadline is None else deadline
     with bind_deadline(until):
         exchange = ports.exchange if ports.exchange.is_attended else None
-        meter = Meter(ports.documents, ports.feed, exchange=exchange, began=until.at - whole)
+        meter = Meter(
+            ports.documents,
+            ports.feed,
+            exchange=exchange,
+            began=until.at - whole,
+            is_rehearsal=ports.is_rehearsal,
+        )
         with bind_deadline(until.earlier(2 * RESERVE * whole)):
             start = _begin(ports, settings, request, until, meter)
         return _run(start)
@@ -373,9 +380,8 @@ def _save_with(
             report, documents, candle_at=state.candle.as_of, said=work.source.said
         )
     # What this very batch writes (state, report, the rest) belongs to the count that it stores.
-    report = replace(
-        report, counts={**report.counts, "writes": report.counts["writes"] + 2 + len(writes)}
-    )
+    counts = start.meter.counts_after(report.counts, batch=2 + len(writes))
+    report = replace(report, counts=counts)
     stored = work.lease.data.get("state")
     if turn.occasion.readable:
         stored = state.encode_state(over=stored)

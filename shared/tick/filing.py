@@ -95,7 +95,7 @@ def _is_followed(intent: Document, ledger: Ledger | None) -> bool:
     if ledger is None:
         return False
     number = intent.data["outcome"].get("order_id")
-    return number in ledger.ended or any(one.order.order_id == number for one in ledger.tracked)
+    return number in ledger.own_ids
 
 
 def _name_of(intent: Document) -> str:

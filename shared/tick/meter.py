@@ -10,7 +10,11 @@ from shared.stores.ports import DocumentStore
 
 
 class Meter:
-    """Runs from the tick's beginning; `timings` are milliseconds by step."""
+    """Runs from the tick's beginning; `timings` are milliseconds by step.
+
+    A rehearsal works on a copy of what is stored: what it reads there it would read, and what it
+    writes there is no write.
+    """
 
     def __init__(
         self,
@@ -19,11 +23,13 @@ class Meter:
         *,
         exchange: Exchange | None = None,
         began: float | None = None,
+        is_rehearsal: bool = False,
     ) -> None:
         """Begin to count; the tick was received when `time.monotonic` was `began` (None: now)."""
         self.began = time.monotonic() if began is None else began
         self.timings: dict[str, float] = {}
         self._documents, self._feed, self._exchange = documents, feed, exchange
+        self._is_rehearsal = is_rehearsal
         self._before = self._counts()
 
     @contextmanager
@@ -52,11 +58,16 @@ class Meter:
             )
         }
 
+    def counts_after(self, counts: Mapping[str, int], *, batch: int) -> Mapping[str, int]:
+        """These counts with a batch of so many writes that is about to be made."""
+        more = 0 if self._is_rehearsal else batch
+        return {**counts, "writes": counts["writes"] + more}
+
     def _counts(self) -> dict[str, int]:
         documents = self._documents
         return {
             "reads": documents.reads,
-            "writes": documents.writes,
+            "writes": 0 if self._is_rehearsal else documents.writes,
             "requests": self._feed.requests,
             **({} if self._exchange is None else {"private_requests": self._exchange.requests}),
         }

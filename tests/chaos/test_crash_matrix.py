@@ -18,19 +18,18 @@ from typing import Any
 
 import pytest
 
-from shared.core.types import Market, Signal, Timeframe
 from shared.stores.local.sqlite import SqliteDocuments
 from tests.support import crash_matrix as matrix
 from tests.support.account_stories import T0, market
 from tests.support.live_world import LiveWorld, live_world
-from tests.support.signals import signal_of
 from tests.support.signed_client import SignedClient
-from tests.support.tick_stories import INTERVAL, Script
+from tests.support.tick_stories import INTERVAL, Script, Target
 
-SAMPLE_SECONDS = 15
 MATRIX_SECONDS = float(os.environ.get("BOT_MATRIX_SECONDS", "0"))
-"""So long each place is played at the full size; whole where nothing is said. What was passed is
-not played again by the next run of the same code."""
+"""So long each place is played, of a sample as at the full size. Where nothing is said all places
+of a sample have `SAMPLE_SECONDS` together, and those of the full size are played whole: what was
+passed there is not played again by the next run of the same code."""
+SAMPLE_SECONDS = 90.0
 LEAST_OF_A_SAMPLE = 12
 ENOUGH = 30
 TICKS = 90
@@ -47,34 +46,6 @@ READINGS = {
     "empty_fields": "null",
 }
 ROOT = Path(__file__).parents[2]
-
-
-class Target:
-    """A target for every candle, drawn from the seed."""
-
-    def __init__(self, seed: int) -> None:
-        self.seed, self.asked = seed, Counter[int]()
-
-    def weight(self, as_of: int) -> float:
-        return random.Random(f"{self.seed} {as_of}").choice([0.0, 0.3, 0.6, 1.0, -0.5, -1.0])
-
-    def __call__(self, seen: Market, **_: Any) -> Signal | None:
-        quarters = seen.candles[Timeframe.M15]
-        if not len(quarters):
-            return None
-        as_of = int(quarters.closed_at[-1])
-        self.asked[as_of] += 1
-        return signal_of(
-            as_of=as_of,
-            close=int(quarters.close[-1]),
-            atr_jpy=250.0,
-            side=None,
-            strength=0.0,
-            model="script",
-            target_weight=self.weight(as_of),
-            target_as_of=as_of,
-            target_volatility=0.3,
-        )
 
 
 @dataclass(frozen=True)
@@ -197,6 +168,10 @@ def drawn_cases(
     return cases
 
 
+def seconds_of_a_place(*, is_full: bool) -> float:
+    return MATRIX_SECONDS or (math.inf if is_full else SAMPLE_SECONDS / len(PLACES))
+
+
 def fingerprint() -> str:
     """Of the product's code: what was passed by another one is played again."""
     told = hashlib.sha256()
@@ -224,8 +199,7 @@ def test_whatever_strikes_a_live_tick_at_any_call_costs_time_and_nothing_else(
     done = set(json.loads(done_file.read_text())) if is_full and done_file.exists() else set()
     counts: Counter[str] = Counter()
     broken: list[str] = []
-    seconds = (MATRIX_SECONDS or math.inf) if is_full else SAMPLE_SECONDS
-    until = time.monotonic() + seconds
+    until = time.monotonic() + seconds_of_a_place(is_full=is_full)
     played = 0
     for case in cases:
         if time.monotonic() > until and played >= LEAST_OF_A_SAMPLE:

@@ -22,12 +22,11 @@ from shared.core.types import Side
 from shared.exchanges.sandbox.faults import Faults
 from shared.stores.memory import MemoryDocuments
 from shared.tick.live.documents import LiveDocuments
-from tests.chaos.test_crash_matrix import Target
 from tests.support import crash_matrix as matrix
 from tests.support.account_stories import T0, market
 from tests.support.live_world import LiveWorld, live_world
 from tests.support.signed_client import SignedClient
-from tests.support.tick_stories import INTERVAL, Killed, Script
+from tests.support.tick_stories import INTERVAL, Killed, Script, Target
 
 PEACE = 4
 STORY_TICKS, TICKS_OF_A_SAMPLE = 480, 240

@@ -231,7 +231,8 @@ def test_a_dry_run_shows_the_body_that_the_tick_then_sends_and_posts_nothing(
         assert world.truth()["orders"] == before
         assert [one.intent.purpose.value for one in report.orders] == ["entry"]
         assert [one["path"] for one in bodies] == ["user/spot/order"]
-        world.tick(at)
+        assert report.counts["writes"] == 0
+        assert world.tick(at).counts["writes"] >= 5
         sent = world.truth()["orders"][0]
         shown = json.loads(bodies[0]["body"])
         assert shown["post_only"] is True

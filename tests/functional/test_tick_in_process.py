@@ -189,11 +189,15 @@ def test_a_dry_run_decides_like_a_tick_and_writes_nothing(home) -> None:
         scene.with_model()
         stored = wiring.documents_for(scene.settings)
         dry = wiring.ports(scene.settings, scene.environ, dry_run=True)
+        written = dry.documents.writes
         asked = scene.tick(NOW, dry)
+        assert dry.documents.writes - written >= 5, "to the copy"
         assert stored.get("bots/default") is None
         assert stored.query("ticks") == []
         assert stored.query("paper") == []
         real = scene.tick(NOW)
+    assert (asked.counts["writes"], asked.counts["reads"]) == (0, real.counts["reads"])
+    assert real.counts["writes"] == dry.documents.writes - written
     assert asked.decision == real.decision
     assert [order.intent for order in asked.orders] == [order.intent for order in real.orders]
 

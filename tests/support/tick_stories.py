@@ -158,6 +158,34 @@ class Script:
         )
 
 
+class Target:
+    """A target for every candle, drawn from the seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed, self.asked = seed, Counter[int]()
+
+    def weight(self, as_of: int) -> float:
+        return random.Random(f"{self.seed} {as_of}").choice([0.0, 0.3, 0.6, 1.0, -0.5, -1.0])
+
+    def __call__(self, seen: Market, **_: Any) -> Signal | None:
+        quarters = seen.candles[Timeframe.M15]
+        if not len(quarters):
+            return None
+        as_of = int(quarters.closed_at[-1])
+        self.asked[as_of] += 1
+        return signal_of(
+            as_of=as_of,
+            close=int(quarters.close[-1]),
+            atr_jpy=250.0,
+            side=None,
+            strength=0.0,
+            model="script",
+            target_weight=self.weight(as_of),
+            target_as_of=as_of,
+            target_volatility=0.3,
+        )
+
+
 class ReportAudit:
     """Follows one bot's reports and raises `InvariantBroken` at the first that is wrong."""
 

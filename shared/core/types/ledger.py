@@ -251,9 +251,11 @@ class Ledger:
     person's correction that was made last. `has_shared_closes`: whether orders that close the same
     position share its quantity, as the exchange last showed; None where it never did.
 
-    >>> ledger = Ledger(capital_jpy=Decimal(200_000), cash_jpy=Decimal(200_000), opened_at=0)
-    >>> ledger.lots(Side.LONG), ledger.next_fill_sequence
-    (0, 1)
+    >>> ledger = Ledger(
+    ...     capital_jpy=Decimal(200_000), cash_jpy=Decimal(200_000), opened_at=0, ended=(7,)
+    ... )
+    >>> ledger.lots(Side.LONG), ledger.next_fill_sequence, ledger.own_ids
+    (0, 1, frozenset({7}))
     """
 
     capital_jpy: Decimal
@@ -276,6 +278,13 @@ class Ledger:
     traces: Traces | None = None
     corrected_by: str = ""
     has_shared_closes: bool | None = None
+
+    @property
+    def own_ids(self) -> frozenset[int]:
+        """The numbers of our orders by the exchange: of those that are followed, and of those that
+        ended lately.
+        """
+        return frozenset({*(one.order.order_id for one in self.tracked), *self.ended})
 
     def position(self, side: Side) -> Position | None:
         """What is held on one side by the book."""

@@ -115,9 +115,11 @@ def test_tests_run_without_the_settings_and_keys_of_this_machine() -> None:
         "BITBANK_API_KEY": "k",
         "DISCORD_WEBHOOK_URL": "d",
         "BOT_REQUIRE": "gcloud",
+        "BOT_MATRIX_SECONDS": "150",
     }
     kept = neutral(environ)
-    assert kept == {"PATH": "p", "BOT_REQUIRE": "gcloud", "PYTHONPATH": str(ROOT)}
+    told = {"BOT_REQUIRE": "gcloud", "BOT_MATRIX_SECONDS": "150"}
+    assert kept == {"PATH": "p", **told, "PYTHONPATH": str(ROOT)}
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,10 @@ from typing import Any
 
 from shared.exchanges.bitbank.errors import NoAnswer
 from shared.tick.cycle import Ports
-from tests.chaos.test_crash_matrix import Target
 from tests.support import crash_matrix as matrix
 from tests.support.account_stories import T0, market
 from tests.support.live_world import LiveWorld, live_world
-from tests.support.tick_stories import INTERVAL
+from tests.support.tick_stories import INTERVAL, Target
 from tests.unit.tick.test_shared_closes import EXPOSURE, whole
 
 TICKS = 90

@@ -12,12 +12,11 @@ import pytest
 from shared.core.reasons import Reason
 from shared.core.types import Side
 from shared.turn.state import State
-from tests.chaos.test_crash_matrix import Target
 from tests.support import crash_matrix as matrix
 from tests.support.account_stories import T0, market
 from tests.support.live_world import LiveWorld, live_world
 from tests.support.signed_client import SignedClient
-from tests.support.tick_stories import INTERVAL
+from tests.support.tick_stories import INTERVAL, Target
 
 FIRST = 6
 EXPOSURE = {"policy": "target", "exposure": {"stop_rate": 0.01, "passive_seconds": 400.0}}

@@ -41,7 +41,7 @@ def book_strange_closes(
     loss cut.
     """
     known = {one.number for one in ledger.booked}
-    ours = _own_ids(ledger)
+    ours = ledger.own_ids
     fills: list[Fill] = []
     trades: list[Trade] = []
     for told in reading.executions:
@@ -83,18 +83,13 @@ def is_fresh(reading: Reading, ledger: Ledger, side: Side) -> bool:
     """
     if any(one.unbooked_lots > 0 and one.order.intent.side is side for one in ledger.tracked):
         return True
-    ours = _own_ids(ledger)
+    ours = ledger.own_ids
     return any(
         told.order_id in ours
         and told.position_side in {side, None}
         and reading.read_at - told.executed_at < LAG_MS
         for told in reading.executions
     )
-
-
-def _own_ids(ledger: Ledger) -> set[int]:
-    """The numbers of our orders, also of those that have ended."""
-    return {one.order.order_id for one in ledger.tracked} | set(ledger.ended)
 
 
 def _with_booked(one: TrackedOrder, lots: int) -> TrackedOrder:

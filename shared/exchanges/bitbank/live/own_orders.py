@@ -1,12 +1,13 @@
 """Which of the exchange's orders are ours, and how long each is followed. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from shared.core.frozen import copy_with
 from shared.core.types import AccountKind, Ledger, OpenIntent, Order, OrderIntent, TrackedOrder
 from shared.core.types.ledger import MOST_ENDED, MOST_TRACKED
 from shared.exchanges.bitbank.live.delays import LAG_MS, OVERLAP_MS
 from shared.exchanges.bitbank.live.reading import Reading
+from shared.exchanges.bitbank.private_answers import ExchangeOrder
 from shared.exchanges.bitbank.recognition import orders_that_may_be, permitted_intent
 
 
@@ -24,11 +25,7 @@ def recognize_orders(
                 tracked.setdefault(written.order_id, followed)
     lost = [one for one in (*intents, *ledger.unseen) if one.intent.id not in found]
     for written in sorted(lost, key=lambda one: (one.intent.is_opening, one.at)):
-        free = [
-            order
-            for number, order in reading.orders.items()
-            if number not in tracked and number not in ledger.ended
-        ]
+        free = _free_orders(reading, ledger, tracked)
         may_be = orders_that_may_be(written, free, is_margin=kind.has_debt)
         # two closes of one form are alike; of two entries nobody knows which is ours
         if len(may_be) == 1 or (may_be and not written.intent.is_opening):
@@ -38,11 +35,17 @@ def recognize_orders(
     for entry in intents:
         entry_id = found.get(entry.intent.id)
         if entry.intent.is_opening and entry_id is not None:
-            for number, order in sorted(reading.orders.items()):
+            for order in _free_orders(reading, ledger, tracked):
                 intent = permitted_intent(entry, entry_id, order, is_margin=kind.has_debt)
-                if number not in tracked and number not in ledger.ended and intent is not None:
-                    tracked[number] = _follow(intent, number, order.ordered_at)
+                if intent is not None:
+                    tracked[order.order_id] = _follow(intent, order.order_id, order.ordered_at)
     return list(tracked.values()), found
+
+
+def _free_orders(reading: Reading, ledger: Ledger, tracked: Collection[int]) -> list[ExchangeOrder]:
+    """The orders of the reading that nobody has called ours yet, the oldest number first."""
+    ours = {*ledger.own_ids, *tracked}
+    return [order for number, order in sorted(reading.orders.items()) if number not in ours]
 
 
 def _follow(intent: OrderIntent, order_id: int, placed_at: int) -> TrackedOrder:
