@@ -145,11 +145,12 @@ def remember_booked(ledger: Ledger, reading: Reading) -> Ledger:
     """The ledger with the executions that a later reading may show again.
 
     While an intent stays open or a reading is not whole, executions are read from as long ago as
-    that lies: what this reading showed is remembered, however old.
+    that lies: what came after the oldest that this reading showed is remembered, however old, and
+    though this reading did not show it, or under another number.
     """
-    told = {one.trade_id for one in reading.executions}
-    oldest = reading.read_at - 2 * OVERLAP_MS
-    kept = tuple(one for one in ledger.booked if one.number in told or one.at >= oldest)
+    told_at = [one.executed_at for one in reading.executions]
+    oldest = min([reading.read_at - 2 * OVERLAP_MS, *told_at])
+    kept = tuple(one for one in ledger.booked if one.at >= oldest)
     return copy_with(ledger, booked=kept)
 
 
