@@ -96,6 +96,8 @@ class Reason(StrEnum):
     QUANTITY_HELD = "quantity_held"
     # a real account
     FILLS_LATE = "fills_late"
+    FILLS_BEYOND = "fills_beyond"
+    CLOSE_BEYOND = "close_beyond"
     ORDER_MISSING = "order_missing"
     ACCOUNT_UNSETTLED = "account_unsettled"
     POSITION_UNEXPLAINED = "position_unexplained"
@@ -154,6 +156,7 @@ DENIALS: Mapping[Reason, Denial] = {
     Reason.INTENT_DAMAGED: Denial.TRANSIENT,
     # about our sight of a real account
     Reason.FILLS_LATE: Denial.TRANSIENT,
+    Reason.FILLS_BEYOND: Denial.TRANSIENT,
     Reason.ORDER_MISSING: Denial.TRANSIENT,
     Reason.ACCOUNT_UNSETTLED: Denial.TRANSIENT,
     Reason.POSITION_UNEXPLAINED: Denial.TRANSIENT,
@@ -248,6 +251,8 @@ Where one of them forbids an entry (`watch.forbid_entries`), that is a differenc
 OF_A_REAL_ACCOUNT = frozenset(
     {
         Reason.FILLS_LATE,
+        Reason.FILLS_BEYOND,
+        Reason.CLOSE_BEYOND,
         Reason.ORDER_MISSING,
         Reason.ACCOUNT_UNSETTLED,
         Reason.POSITION_UNEXPLAINED,

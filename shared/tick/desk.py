@@ -28,6 +28,7 @@ from shared.core.types import (
     Fate,
     Fill,
     Holdings,
+    Issue,
     Ledger,
     OpenIntent,
     OrderIntent,
@@ -95,6 +96,7 @@ class Desk:
         self._ledger, self._open = ledger, list(open_intents)
         self._fills: tuple[Fill, ...] = () if corrected is None else corrected.fills
         self._trades: tuple[Trade, ...] = () if corrected is None else corrected.trades
+        self._events: tuple[Issue, ...] = ()
         self._confirmed = tuple(confirmed_orders)
         self._unfound: dict[str, OpenIntent] = {}
         self._permission: OrderIntent | None = None
@@ -158,7 +160,8 @@ class Desk:
         return [*self._open, *self._unfound.values()]
 
     def _note(self, holdings: Holdings) -> Holdings:
-        """Keep what a real exchange said; what was filled in this tick is told to its end.
+        """Keep what a real exchange said; what was filled in this tick is told to its end, and so
+        is what forbids nothing: one reading says it, and no later one.
 
         An order that was found is the ledger's from then on: asked about once more, one that has
         ended would be followed, and counted, a second time.
@@ -176,7 +179,8 @@ class Desk:
             if fate is Fate.FOUND:
                 self._unfound.pop(name, None)
         self._open = [one for one in self._open if self.fates.get(one.intent.id) is not Fate.FOUND]
-        issues = without_confirmed(holdings.issues, self._confirmed)
+        issues = without_confirmed((*holdings.issues, *self._events), self._confirmed)
+        self._events += tuple(one for one in holdings.issues if not one.forbids_entry)
         return copy_with(holdings, fills=self._fills, trades=self._trades, issues=issues)
 
     def _follow(self, intent: OrderIntent, outcome: Outcome, *, at: int) -> None:

@@ -14,6 +14,8 @@ LEVELS: Mapping[Reason, Level] = {
     Reason.ANOTHER_WRITER: Level.CRITICAL,
     Reason.MARGIN_CALLED: Level.CRITICAL,
     Reason.FILLS_LATE: Level.WARNING,
+    Reason.FILLS_BEYOND: Level.WARNING,
+    Reason.CLOSE_BEYOND: Level.WARNING,
     Reason.ORDER_MISSING: Level.WARNING,
     Reason.ACCOUNT_UNSETTLED: Level.WARNING,
     Reason.MONEY_MOVED: Level.INFO,

@@ -5,6 +5,7 @@ exchange. Pure.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from shared.exchanges.sandbox.private.standing import FIRST_FILL
 from shared.exchanges.sandbox.reply import Reply, failure_reply
 from shared.exchanges.sandbox.spoil import Change, Kind, Wishes
 
@@ -29,6 +30,7 @@ _STATUS_OF = {10000: 404, 10005: 504, 10007: 503, 10008: 503, 10009: 429}
 _AUTH, _OF_SYSTEM = range(20_000, 30_000), frozenset({10001, 10003, 70001, 70002, 70003, 70012})
 _UNKNOWN_CODE = 99_999
 _LATE_SECONDS = 30.0
+_MIRROR = 2 * FIRST_FILL - 1
 
 
 def _code(_reply: Reply, wishes: Wishes, _now: int) -> Reply:
@@ -104,12 +106,12 @@ def _is_position(row: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
 
 
 def _put_ids_out_of_order(data: dict[str, Any], _wishes: Wishes, _now: int) -> bool:
-    """Every two neighbours change their numbers: each trade keeps one number for ever, but a later
-    one may have the smaller.
+    """A later trade has a smaller number. Each keeps one for ever, and no two share one: where this
+    comes and goes, one trade is told under two numbers, and no number means two trades.
     """
     rows = data.get("trades", [])
     for row in rows:
-        row["trade_id"] ^= 1
+        row["trade_id"] = _MIRROR - row["trade_id"]
     return bool(rows)
 
 

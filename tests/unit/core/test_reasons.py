@@ -10,6 +10,7 @@ from shared.core.sentences import reason_now, reason_then
 ROOT = Path(__file__).resolve().parents[3]
 NEVER = {
     Reason.MONEY_MOVED,
+    Reason.CLOSE_BEYOND,
     Reason.QUANTITY_HELD,
     Reason.CANCEL_REFUSED,
     Reason.BOT_MOVED,

@@ -216,6 +216,18 @@ def test_another_writers_orders_are_an_issue_unless_the_owner_has_named_them(mad
         assert it.desk.reconcile(T0).issues == issues
 
 
+def test_what_forbids_nothing_is_told_to_the_end_and_other_issues_while_they_are_so(made):
+    moved = Issue(reason=Reason.MONEY_MOVED, forbids_entry=False, context={"jpy": "7"})
+    closed = Issue(reason=Reason.CLOSE_BEYOND, forbids_entry=False, context={"lots": "7"})
+    late = Issue(reason=Reason.FILLS_LATE, forbids_entry=True)
+    shown = [seen(BOOK, issues=told) for told in ((late, moved), (closed,), (late,), ())]
+    it = Opened(made.settings(), Real(*shown))
+    assert it.desk.reconcile(T0).issues == (late, moved)
+    assert it.desk.holdings(T0).issues == (closed, moved)
+    assert it.desk.holdings(T0).issues == (late, moved, closed)
+    assert it.desk.holdings(T0).issues == (moved, closed)
+
+
 # what becomes of an intent
 
 

@@ -35,6 +35,12 @@ SENTENCES = {
     "advice.did.daily_loss": "It enters nothing until 00:00 JST; what is held goes on.",
     "advice.did.account": "It enters nothing; what its own book holds keeps its stop.",
     "advice.did.account_fills_late": "It protects what the orders say, and waits for the fills.",
+    "advice.did.account_fills_beyond": (
+        "It booked no more than its orders executed, and enters nothing while this is told."
+    ),
+    "advice.did.account_close_beyond": (
+        "It left its book as it is: what was closed counts as yours, neither profit nor loss."
+    ),
     "advice.did.account_order_missing": "It counts on that order no longer, and protects anew.",
     "advice.did.account_another_writer": "It enters nothing, and touches no order but its own.",
     "advice.did.money": "It counts it as yours: neither profit nor loss.",
@@ -108,6 +114,13 @@ SENTENCES = {
     "advice.do.daily_loss": "Look at the day's trades; halt the bot where they look wrong.",
     "advice.do.account": "Compare the account with the bot's book; adopt or settle by name.",
     "advice.do.account_fills_late": "Nothing, unless it lasts.",
+    "advice.do.account_fills_beyond": (
+        "Nothing, unless it lasts for half an hour: then compare the order with bitbank's own page."
+    ),
+    "advice.do.account_close_beyond": (
+        "Look at the order on bitbank's own page: it closed what is yours, or what somebody had"
+        " closed already."
+    ),
     "advice.do.account_order_missing": "Nothing, unless it lasts.",
     "advice.do.account_account_unsettled": "Nothing, unless it lasts: the exchange may be slow.",
     "advice.do.account_another_writer": "Find who else sends orders to this account, and stop it.",

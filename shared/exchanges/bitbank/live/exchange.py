@@ -140,8 +140,12 @@ class BitbankExchange:
                 break
             self._clock.sleep_until(self._clock.now_ms() + BETWEEN_READS_MS)
             again = self._read(self._clock.now_ms(), known.ledger, intents)
+            told_once = (issue for issue in known.issues if not issue.forbids_entry)
             known = copy_with(
-                again, fills=(*known.fills, *again.fills), trades=(*known.trades, *again.trades)
+                again,
+                fills=(*known.fills, *again.fills),
+                trades=(*known.trades, *again.trades),
+                issues=(*again.issues, *told_once),
             )
         return self._holdings(known, now_ms)
 

@@ -1,6 +1,6 @@
 """Which of the exchange's orders are ours, and how long each is followed. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from shared.core.frozen import copy_with
 from shared.core.types import AccountKind, Ledger, OpenIntent, Order, OrderIntent, TrackedOrder
@@ -61,6 +61,19 @@ def order_as_told(one: TrackedOrder, reading: Reading) -> TrackedOrder:
     executed = max(told.executed_lots, one.order.executed_lots)
     order = copy_with(one.order, remaining_lots=max(0, one.order.intent.lots - executed))
     return copy_with(one, order=order, status=told.status, triggered_at=told.triggered_at)
+
+
+def has_all_entries(
+    reading: Reading, intents: Sequence[OpenIntent], found: Mapping[str, int]
+) -> bool:
+    """Whether every order is answered, and of every entry it is known which order it is."""
+    entries = [one.intent.id for one in intents if one.intent.is_opening]
+    return not reading.missing and all(entry in found for entry in entries)
+
+
+def is_passing(one: TrackedOrder) -> bool:
+    """Whether its end may pass: a stop that fired may show its fill after it showed none."""
+    return one.triggered_at is not None and one.status == "CANCELED_UNFILLED"
 
 
 def without_ended(ledger: Ledger, now_ms: int) -> Ledger:

@@ -27,7 +27,12 @@ from shared.core.types import (
     Trade,
 )
 from shared.exchanges.bitbank.live.aside import is_quiet, note_aside
-from shared.exchanges.bitbank.live.executions import book_own, book_strange_closes, remember_booked
+from shared.exchanges.bitbank.live.executions import (
+    book_own,
+    book_strange_closes,
+    end_waiting,
+    remember_booked,
+)
 from shared.exchanges.bitbank.live.fates import fates_of
 from shared.exchanges.bitbank.live.held import (
     closable_lots,
@@ -36,6 +41,7 @@ from shared.exchanges.bitbank.live.held import (
     there_lots,
 )
 from shared.exchanges.bitbank.live.own_orders import (
+    has_all_entries,
     is_counted_on,
     order_as_told,
     recognize_orders,
@@ -43,6 +49,7 @@ from shared.exchanges.bitbank.live.own_orders import (
 )
 from shared.exchanges.bitbank.live.reading import Reading
 from shared.exchanges.bitbank.live.unexplained import (
+    beyond_issues,
     position_issues,
     stranger_issues,
     strangers_of,
@@ -76,8 +83,12 @@ def reckon(
     """Reckon up one reading."""
     tracked, found = recognize_orders(reading, ledger, intents, kind)
     ledger = copy_with(ledger, tracked=tuple(order_as_told(one, reading) for one in tracked))
-    ledger, fills, trades = book_own(reading, ledger, kind)
-    ledger, more_fills, more_trades = book_strange_closes(reading, ledger, kind)
+    own = book_own(reading, ledger, kind)
+    ledger, more_fills, more_trades = book_strange_closes(reading, own.ledger, kind)
+    unheld = own.unheld
+    if has_all_entries(reading, intents, found):
+        ledger, ended = end_waiting(reading, ledger, own.waiting)
+        unheld += ended
     ledger = remember_booked(ledger, reading)
     positions = positions_of(ledger, reading, kind)
     there = there_lots(reading, ledger, kind)
@@ -85,6 +96,7 @@ def reckon(
     is_whole = is_whole_of(reading, ledger)
     issues = [
         *unseen_issues(reading, ledger),
+        *beyond_issues(ledger, own.beyond, unheld),
         *position_issues(reading, ledger, positions, there, traces),
     ]
     fates, unseen = fates_of(intents, found, traces, ledger, is_whole=is_whole)
@@ -101,8 +113,8 @@ def reckon(
         ),
         positions=positions,
         orders=tuple(one.order for one in ledger.tracked if is_counted_on(one, reading)),
-        fills=(*fills, *more_fills),
-        trades=(*trades, *more_trades),
+        fills=(*own.fills, *more_fills),
+        trades=(*own.trades, *more_trades),
         fates=fates,
         strangers=strangers,
         issues=(*issues, *told),

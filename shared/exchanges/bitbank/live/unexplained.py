@@ -10,6 +10,7 @@ from shared.exchanges.bitbank.live.delays import LAG_MS
 from shared.exchanges.bitbank.live.executions import is_fresh
 from shared.exchanges.bitbank.live.held import lots_on
 from shared.exchanges.bitbank.live.reading import Reading
+from shared.exchanges.bitbank.private_answers import ExchangeTrade
 from shared.exchanges.bitbank.recognition import is_like_ours
 
 
@@ -65,6 +66,33 @@ def unseen_issues(reading: Reading, ledger: Ledger) -> list[Issue]:
     if late:
         context = {"orders": str(late)}
         issues.append(Issue(reason=Reason.FILLS_LATE, forbids_entry=True, context=context))
+    return issues
+
+
+def beyond_issues(
+    ledger: Ledger, beyond: Sequence[ExchangeTrade], unheld: Sequence[ExchangeTrade]
+) -> list[Issue]:
+    """What is told of our orders and moves no book: fills `beyond` what an order executed, and what
+    closes have closed that was `unheld`.
+
+    What is not booked in any part is told as long as the exchange tells it; the rest of what is
+    booked in part, and what was closed, once.
+    """
+    booked = {one.number for one in ledger.booked}
+    issues = []
+    for reason, forbids_entry, executions in (
+        (Reason.FILLS_BEYOND, True, [one for one in beyond if one.trade_id not in booked]),
+        (Reason.FILLS_BEYOND, False, [one for one in beyond if one.trade_id in booked]),
+        (Reason.CLOSE_BEYOND, False, unheld),
+    ):
+        if executions:
+            orders = sorted({one.order_id for one in executions})
+            context = {
+                "lots": str(sum(one.lots for one in executions)),
+                "orders": ", ".join(map(str, orders)),
+                "executions": ", ".join(str(one.trade_id) for one in executions),
+            }
+            issues.append(Issue(reason=reason, forbids_entry=forbids_entry, context=context))
     return issues
 
 

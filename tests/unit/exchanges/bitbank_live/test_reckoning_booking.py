@@ -66,6 +66,26 @@ def test_what_is_told_again_is_remembered_however_old_it_is(reckoned):
     assert again * TICK > 2 * 1_800_000, "twice as long as anything is remembered by its time"
 
 
+@pytest.mark.parametrize("between", [[], [execution(2, 7, 40, is_buy=False, price=TARGET)]])
+def test_what_one_reading_lacks_or_tells_otherwise_is_not_booked_again_by_the_next(
+    reckoned, between
+):
+    """Long after it was executed: an intent that nobody settles makes every tick read so far."""
+    lost = [open_intent(intent_of(id="t0.entry.1"), before=None)]
+    stranger = execution(9, 99, 1, at=T0 - 1)
+    part = {"orders": [told_order(7, TARGETS, status="PARTIALLY_FILLED", executed=40)], "long": 60}
+    own = execution(1, 7, 40, is_buy=False, price=TARGET)
+    known = reckoned(
+        ledger_of(tracked_order(7, TARGETS), lots=100), lost, executions=[stranger, own], **part
+    )
+    at, booked = T0 + 3_600_000, [trade.lots for trade in known.trades]
+    for told in ([own], between, [own]):
+        at += TICK
+        known = reckoned(known.ledger, lost, executions=[stranger, *told], at=at, **part)
+        booked += [trade.lots for trade in known.trades]
+    assert (booked, known.ledger.lots(Side.LONG)) == ([40], 60)
+
+
 def test_where_too_many_are_followed_those_that_are_not_booked_yet_stay(reckoned):
     unbooked = tracked_order(1, ENTRY, status="FULLY_FILLED", executed=100)
     fired = [
@@ -115,6 +135,7 @@ def test_each_execution_is_booked_to_its_own_order(reckoned):
     booked = {one.order.order_id: one.booked_lots for one in known.ledger.tracked}
     assert booked == {6: 0, 7: 15, 8: 0}
     assert [fill.order_id for fill in known.fills] == [7]
+    assert known.issues == ()
 
 
 @pytest.mark.parametrize(
@@ -122,7 +143,6 @@ def test_each_execution_is_booked_to_its_own_order(reckoned):
     [
         (0, 0, [40], 60),
         (0, 0, [100], 0),
-        (0, 0, [130], 0),
         (30, 30, [20], 50),
         (0, 70, [40], 30),
         (0, 0, [30, 20], 50),

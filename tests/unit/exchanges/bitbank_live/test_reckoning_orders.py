@@ -214,7 +214,8 @@ def test_the_newest_number_that_was_ever_seen_is_kept(reckoned, known, told):
     assert (after.newest_order_id, after.traces.newest_order_id) == (60, 60)
 
 
-def test_an_order_that_executed_more_than_was_meant_is_booked_whole_and_holds_nothing_up(reckoned):
+def test_an_order_that_executed_more_than_was_meant_is_booked_as_it_was_meant(reckoned):
+    """The rest is told as what nobody explains, and holds nothing up."""
     more = {"lots": 200, "remaining_lots": 70, "executed": 130}
     first = reckoned(
         ledger_of(tracked_order(7, ENTRY)),
@@ -223,13 +224,16 @@ def test_an_order_that_executed_more_than_was_meant_is_booked_whole_and_holds_no
         long=130,
     )
     assert [order.remaining_lots for order in first.orders] == [0]
-    assert [position.lots for position in first.positions] == [130]
-    assert (first.issues, first.ledger.read_at) == ((), T0 + MINUTE)
+    assert [position.lots for position in first.positions] == [100]
+    unexplained = [Reason.FILLS_BEYOND, Reason.ACCOUNT_UNSETTLED]
+    assert [issue.reason for issue in first.issues] == unexplained
+    assert first.ledger.read_at == T0 + MINUTE
     last = reckoned(
         first.ledger,
         ended=[told_order(7, ENTRY, status="CANCELED_PARTIALLY_FILLED", **more)],
         executions=[execution(1, 7, 130)],
         long=130,
     )
-    assert (last.ledger.lots(Side.LONG), last.issues) == (130, ())
+    assert last.ledger.lots(Side.LONG) == 100
+    assert [issue.reason for issue in last.issues] == [Reason.ACCOUNT_UNSETTLED]
     assert (followed(last), last.ledger.ended) == ([], (7,))
