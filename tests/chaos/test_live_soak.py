@@ -37,6 +37,7 @@ LIES = {
     "rows-missing": {},
     "row-twice": {},
     "trades-late": {},
+    "trade-ids-mixed": {},
     "positions-empty": {},
     "empty-rows-missing": {},
     "margin-nulls": {},
@@ -59,7 +60,6 @@ LIES = {
     "null": {},
     "reset": {},
 }
-# no "trade-ids-mixed": one execution under two numbers is two executions
 PERHAPS = (10001, 10005, 70011, 99_999)
 """What bitbank may say though it has placed the order."""
 CODES = (*PERHAPS, 50062, 60011, 60018, 70004, 70009, 70020)
