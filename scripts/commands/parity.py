@@ -4,7 +4,7 @@ price.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -27,27 +27,27 @@ from shared.market.collect import collect
 from shared.market.ports import HistoryFeed
 from shared.model.bundle import Bundle
 from shared.model.registry import BundleRegistry
+from shared.orders.own_book import staged_capital_jpy
 from shared.replay import Inputs, Replayed, Schedule, replay
 from shared.results.parity import (
     Cause,
     CauseEpisode,
     Comparison,
-    FillCause,
+    Fills,
     Stretch,
-    amounts_by_cause,
     compare_reports,
     last_stay,
-    pairs_of,
     schedule_from,
-    stories_of,
     stretch_of,
+    weigh_orders,
 )
 from shared.risk import policy_of
 from shared.stores.ports import Bucket
 from shared.tick.live.documents import LiveDocuments
 from shared.tick.live.records import ParityResult
+from shared.tick.live.standing import lower_stage
 
-DIFFERENT = 3
+DIFFERENT, UNEXPLAINED = 3, 4
 LEAD_IN_DAYS = 1
 """So many days before the period are read too, for what the limits had counted by then."""
 MOST_REPORTS = 200_000
@@ -57,21 +57,13 @@ SHOWN_FACTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fills:
-    """The yen of each cause, and how many orders of the two are not weighed: they still hold
-    something, or their trades lie outside the stretch.
-    """
-
-    amounts: Mapping[FillCause, Decimal]
-    still_open: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
     """The answer.
 
     Attributes:
         mode: Whose ticks were compared: since the bot is in it, and of one book.
+        equal: Whether nothing differs.
+        explained: Whether all that differs has a cause.
         bot: What it did against the replay of the ticks that it ran, when they ran.
         on_time: That replay against one in which no tick was missed or late: what these cost. None
             where none was.
@@ -84,6 +76,7 @@ class Parity:
     bot_id: str
     mode: str
     equal: bool
+    explained: bool
     sentence: str
     start_at: int
     end_at: int
@@ -115,33 +108,47 @@ def command(context: click.Context, *, days: float, as_json: bool) -> None:
     what the missed and the late ones cost. With real money it is also said what the orders brought
     beside the replay's, in yen by cause: latency, the queue, partial fills, the gap before the
     protection, slippage, another book, other orders. Exit code 0 where nothing differs, 3 where
-    something does.
+    something does, 4 where no cause explains some of it.
     """
     if not math.isfinite(days):
         raise UserError(f"--days was {days}", remedy="give a number of days, like 7")
     with open_bot() as here:
         reports = _reports(here, days)
         stretch = stretch_of(
-            reports, since_at=here.clock.now_ms() - round(days * DAY_MS), settings=here.settings
+            reports,
+            since_at=here.clock.now_ms() - round(days * DAY_MS),
+            settings=_settings_of_replay(_settings_of_stage(here.settings, reports)),
         )
         parity = compare_stretch(here, stretch)
         if here.settings.mode == "live":
             _keep_result(here, parity)
     emit(parity, "\n".join(parity_lines(parity)), as_json=as_json)
-    context.exit(0 if parity.equal else DIFFERENT)
+    context.exit(_exit_code(parity))
+
+
+def _exit_code(parity: Parity) -> int:
+    if not parity.explained:
+        return UNEXPLAINED
+    return 0 if parity.equal else DIFFERENT
 
 
 def _keep_result(here: Here, parity: Parity) -> None:
     """What it came to: the next stage of real money asks for it."""
-    unknown = [one for one in parity.bot.episodes if one.cause is Cause.UNKNOWN]
+    unknown = len(_unknown(parity.bot))
+    if parity.fills is not None:
+        unknown += not parity.fills.is_explained
     LiveDocuments(here.bot.documents, here.settings.id).note_parity(
         ParityResult(
             at=here.clock.now_ms(),
             since=parity.start_at,
             until=parity.end_at,
-            unexplained=len(unknown),
+            unexplained=unknown,
         )
     )
+
+
+def _unknown(bot: Comparison) -> list[CauseEpisode]:
+    return [one for one in bot.episodes if one.cause is Cause.UNKNOWN]
 
 
 def compare_stretch(here: Here, stretch: Stretch) -> Parity:
@@ -161,20 +168,27 @@ def compare_stretch(here: Here, stretch: Stretch) -> Parity:
         bar.advance()
         coarse = replay(replace(inputs, minutes=None, every_tick=False))
         bar.advance()
-    bot = compare_reports(stretch.reports, lived.ticks, schedule=schedule)
+    # The money of a real account's stage is a setting of the replay alone.
+    settings_hash = _settings_of_stage(here.settings, stretch.reports).hash
+    repeated = [replace(report, settings_hash=settings_hash) for report in lived.ticks]
+    is_real = here.settings.mode == "live"
+    reports = stretch.all_reports if is_real else stretch.reports
+    bot = compare_reports(reports, repeated, schedule=schedule, is_real=is_real)
+    fills = weigh_fills(here.settings, stretch.all_reports, repeated)
     return Parity(
         bot_id=here.settings.id,
         mode=here.settings.mode,
-        equal=bot.is_equal,
+        equal=bot.is_equal and (fills is None or not any(fills.amounts.values())),
+        explained=not _unknown(bot) and (fills is None or fills.is_explained),
         sentence=bot.sentence,
         start_at=stretch.start_at,
         end_at=stretch.end_at,
         begins=_begins(stretch),
         model=lived.model,
-        settings_hash=here.settings.hash,
+        settings_hash=settings_hash,
         bot=bot,
         on_time=compare_reports(lived.ticks, punctual.ticks) if unpunctual else None,
-        fills=weigh_fills(here.settings, stretch.reports, lived.ticks),
+        fills=fills,
         schedule=schedule,
         end_jpy=_ends(stretch.reports, lived, punctual, coarse),
     )
@@ -186,10 +200,24 @@ def weigh_fills(
     """What the orders of a bot with real money brought beside those of its replay."""
     if settings.mode != "live" or policy_of(settings).has_goal:
         return None
-    mine, other = stories_of(reports), stories_of(replayed)
-    return Fills(
-        amounts=amounts_by_cause(pairs_of(mine.closed, other.closed)),
-        still_open=mine.still_open + other.still_open,
+    return weigh_orders(reports, replayed, kind=settings.account)
+
+
+def _settings_of_stage(settings: Settings, reports: Sequence[TickReport]) -> Settings:
+    """The settings as the last tick of a real account had them: people may allow a lower stage."""
+    return settings if settings.mode != "live" else lower_stage(settings, reports[-1].stage)
+
+
+def _settings_of_replay(settings: Settings) -> Settings:
+    """The settings of a replay: a real account has the money of its stage and no other, and sizes
+    by all of it.
+    """
+    if settings.mode != "live":
+        return settings
+    return replace(
+        settings,
+        capital_jpy=int(staged_capital_jpy(settings)),
+        stages={**settings.stages, settings.stage: 1.0},
     )
 
 
@@ -213,7 +241,10 @@ def _inputs(here: Here, stretch: Stretch, schedule: Schedule) -> Inputs:
     from functions import wiring
     from shared.turn import pipeline
 
-    settings, bucket = here.settings, wiring.bucket_for(here.settings)
+    settings, bucket = (
+        _settings_of_replay(_settings_of_stage(here.settings, stretch.reports)),
+        wiring.bucket_for(here.settings),
+    )
     until = min(
         here.clock.now_ms(),
         max(report.finished_at for report in stretch.reports) + Timeframe.M15.ms,
@@ -234,11 +265,19 @@ def _inputs(here: Here, stretch: Stretch, schedule: Schedule) -> Inputs:
         ),
         rules=rules,
         start_at=stretch.start_at,
-        end_at=stretch.end_at,
+        end_at=_end_of(stretch, settings),
         schedule=schedule,
         opening=stretch.opening,
         every_tick=True,
     )
+
+
+def _end_of(stretch: Stretch, settings: Settings) -> int:
+    """Until when is replayed: the last tick is received a moment after its schedule time; the next
+    one's is not reached.
+    """
+    received_at = max(stretch.end_at, stretch.reports[-1].received_at)
+    return min(received_at, stretch.end_at + settings.tick.interval_seconds * 1000 - 1)
 
 
 def _collect_candles(
@@ -340,7 +379,7 @@ def parity_lines(parity: Parity) -> list[str]:
         )
         told += [_episode(episode) for episode in parity.on_time.episodes if episode.price_jpy]
     if parity.fills is not None:
-        told.append(fills_line(parity.fills))
+        told += [orders_line(parity.fills), fills_line(parity.fills), cash_line(parity.fills)]
     coarse = parity.end_jpy["from_15m"] - parity.end_jpy["replay"]
     told.append(
         say("parity.from_15m", equity=yen(parity.end_jpy["from_15m"]), gap=f"{coarse:+,.0f}")
@@ -360,6 +399,29 @@ def fills_line(fills: Fills) -> str:
         amount=f"{sum(amounts.values(), ZERO):+,.4f}",
         causes=", ".join(f"{cause} {amount:+,.4f}" for cause, amount in causes),
         open=still,
+    )
+
+
+def orders_line(fills: Fills) -> str:
+    """How many orders there were, and what came of them."""
+    return say(
+        "parity.orders",
+        orders=fills.orders,
+        shared=fills.shared,
+        replayed=fills.replayed,
+        entries=fills.entries,
+        exits=fills.exits,
+    )
+
+
+def cash_line(fills: Fills) -> str:
+    """What the two differ by in all, and whether anything of it has no cause."""
+    untold = "" if fills.is_explained else say("parity.untold", amount=f"{fills.untold_jpy:+,.4f}")
+    return say(
+        "parity.cash",
+        gap=f"{fills.gap_jpy:+,.4f}",
+        open=f"{fills.open_jpy:+,.4f}",
+        untold=untold,
     )
 
 

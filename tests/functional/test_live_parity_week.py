@@ -11,10 +11,10 @@ from decimal import Decimal
 
 import pytest
 
-from scripts.commands.parity import Fills, fills_line, weigh_fills
+from scripts.commands.parity import fills_line, weigh_fills
 from shared.core.money import jpy_from_units
 from shared.core.types import Fill
-from shared.results.parity import shortfall
+from shared.results.parity import Fills, shortfall
 from shared.results.parity.lots import LotRun, OrderStory
 from shared.results.parity.shortfall import (
     FillCause,
@@ -264,9 +264,13 @@ def the_owner_reads_what_each_cause_cost(weighed: Weighed) -> None:
     assert line.startswith(f"fills     orders that have ended {told}")
     assert all(f"{cause} {amount:+,.4f}" in line for cause, amount in weighed.amounts.items())
     reports, settings = weighed.lived.reports, weighed.lived.settings
-    assert weigh_fills(settings, reports, reports) == Fills(amounts={}, still_open=0)
-    alone = weigh_fills(settings, reports, [])
-    assert alone == Fills(amounts={FillCause.OTHER_ORDERS: weighed.live_jpy}, still_open=0)
+    alike, alone = weigh_fills(settings, reports, reports), weigh_fills(settings, reports, [])
+    assert alike is not None
+    assert alone is not None
+    assert (alike.amounts, alike.still_open, alike.gap_jpy, alike.untold_jpy) == ({}, 0, 0, 0)
+    assert alike.shared == alike.orders == alone.orders == len(weighed.pairs)
+    assert (alone.replayed, alone.shared, alone.still_open) == (0, 0, 0)
+    assert alone.amounts == {FillCause.OTHER_ORDERS: weighed.live_jpy}
     assert weigh_fills(replace(settings, mode="paper"), reports, reports) is None
 
 

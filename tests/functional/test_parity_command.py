@@ -19,9 +19,11 @@ from shared.tick.documents import BotDocuments
 from tests.support import parity_world
 from tests.support.world import DAY, World, world
 
-STORY = parity_world.story(
+WHOLE = parity_world.story(
     seed=4, start_at=parity_world.NEW_YEAR - DAY // 4, days=0.4, missed=3, late=3
 )
+STORY = replace(WHOLE, received_at={**WHOLE.received_at, WHOLE.end_at: WHOLE.end_at + 700})
+"""The last tick is received a moment after its schedule time, as every tick of life is."""
 WIDE_UNTIL = STORY.start_at + DAY // 10
 QUIET_DAYS = 0.2
 
@@ -82,6 +84,8 @@ def test_ticks_that_were_missed_or_late_are_repeated_and_priced_apart(whole: dic
     assert set(found["schedule"]["missed"]) == set(STORY.missed)
     assert {int(at) for at in found["schedule"]["received_at"]} == set(STORY.received_at)
     assert len(found["on_time"]["missed"]) == 3
+    assert found["bot"]["ticks"] == len(STORY.deliveries), "the last one too"
+    assert found["explained"]
     assert {difference["cause"] for difference in found["on_time"]["differences"]} <= {
         "missed tick",
         "late tick",
@@ -114,7 +118,8 @@ def test_a_tampered_report_is_found_with_its_price(bot: World) -> None:
     richer = replace(last, equity_jpy=last.equity_jpy + 1234)
     documents.replace(stored, {**stored.data, "report": msgspec.to_builtins(richer)})
     documents.close()
-    found = told(bot, days=QUIET_DAYS, expects=3)
+    found = told(bot, days=QUIET_DAYS, expects=4)
+    assert not found["explained"]
     (difference,) = found["bot"]["differences"]
     assert (difference["at"], difference["cause"]) == (last.scheduled_at, "unknown")
     assert difference["price_jpy"] == found["bot"]["gap_jpy"] == "1234.0000"

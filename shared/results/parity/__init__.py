@@ -12,8 +12,8 @@ from shared.results.parity.comparison import (
     Total,
 )
 from shared.results.parity.lived import Stretch, last_stay, schedule_from, stretch_of
-from shared.results.parity.shortfall import FillCause, amounts_by_cause
-from shared.results.parity.stories import pairs_of, stories_of
+from shared.results.parity.shortfall import FillCause
+from shared.results.parity.weighing import Fills, weigh_orders
 
 __all__ = [
     "Cause",
@@ -21,14 +21,13 @@ __all__ = [
     "Comparison",
     "Fact",
     "FillCause",
+    "Fills",
     "Stretch",
     "TickDifference",
     "Total",
-    "amounts_by_cause",
     "compare_reports",
     "last_stay",
-    "pairs_of",
     "schedule_from",
-    "stories_of",
     "stretch_of",
+    "weigh_orders",
 ]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from shared.core.reasons import UNASKED, Reason
+from shared.core.reasons import OF_A_REAL_ACCOUNT, UNASKED, Reason
 from shared.core.types import Action, Purpose, TickReport
 from shared.results.parity.comparison import Cause, Fact
 
@@ -51,6 +51,7 @@ TROUBLES: Mapping[Reason, Cause] = {
     Reason.REJECTED_BY_EXCHANGE: Cause.EXCHANGE,
     Reason.OUTCOME_UNKNOWN: Cause.EXCHANGE,
     Reason.STEP_FAILED: Cause.EXCHANGE,
+    **dict.fromkeys(OF_A_REAL_ACCOUNT, Cause.ACCOUNT),
 }
 """What a reason that only one of the two gives says about the cause."""
 
@@ -104,6 +105,14 @@ def quiet_cause(bot: TickReport, replay: TickReport, facts: Sequence[Fact]) -> C
         bot.mark_price != replay.mark_price
     ):  # the path's where something is held, else the middle of the book
         return Cause.DATA if bot.positions else Cause.SPREAD
+    return Cause.SPREAD if any(fact.what in _OF_THE_BOOK for fact in facts) else Cause.UNKNOWN
+
+
+def decided_cause(facts: Sequence[Fact]) -> Cause:
+    """What is left where two accounts that held and had earned the same decided otherwise.
+
+    What each is marked at says nothing there: a real account is looked at some seconds later.
+    """
     return Cause.SPREAD if any(fact.what in _OF_THE_BOOK for fact in facts) else Cause.UNKNOWN
 
 

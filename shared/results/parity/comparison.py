@@ -22,6 +22,8 @@ class Cause(StrEnum):
     LATENCY = "latency"
     DATA = "data"
     EXCHANGE = "exchange"
+    ACCOUNT = "account"
+    FILLS = "fills"
     SETTINGS = "settings changed"
     MODEL = "model changed"
     UNKNOWN = "unknown"
@@ -122,7 +124,8 @@ class Comparison:
         late: Ticks that were received `LATE_MS` or more after their schedule time.
         equal_decisions: Ticks in which both decided the same action, for the same reason, on the
             same side.
-        gap_jpy: The bot's equity minus the replay's at the end.
+        gap_jpy: The bot's equity minus the replay's at the end; of a real account, what its trades
+            brought minus what the replay's did.
     """
 
     ticks: int

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from shared.core.reasons import UNASKED
-from shared.core.types import TickReport
+from shared.core.reasons import UNASKED, Reason
+from shared.core.types import OrderRecord, Purpose, TickReport
 from shared.results.parity.comparison import Fact
 
 _APART = frozenset(
@@ -30,6 +30,8 @@ _APART = frozenset(
     }
     | {"equity_jpy", "cash_jpy", "mark_price"}
 )
+_OF_THE_ACCOUNT = frozenset({"fills", "trades", "positions", "resting", "plan"})
+_DECIDED = frozenset({Purpose.ENTRY, Purpose.CLOSE})
 _NUMBERS = frozenset({"sequence", "order_id", "execution_id", "taken_at"})
 _INTENT = re.compile(r"(?P<tick>.+)\.\d+(?P<rest>[a-z]\..+)")
 
@@ -41,10 +43,34 @@ def facts_of(bot: TickReport, replay: TickReport) -> list[Fact]:
     trades), what it took (times, counts), what it told (alerts) and what it said of its model
     without forbidding anything; equity and cash are compared as they move, see `compare`.
     """
-    apart = _APART
+    return list(_compare_views(bot, replay, _APART))
+
+
+def decided_facts(bot: TickReport, replay: TickReport) -> list[Fact]:
+    """Every value in which the two saw or decided something else, or sent another order of it.
+
+    Left out is what comes about otherwise at a real exchange even where all is the same in the end:
+    which orders protect a position and rest, and at which tick a fill is told.
+    """
+    apart = _APART | _OF_THE_ACCOUNT
+    return list(_compare_views(_as_decided(bot), _as_decided(replay), apart))
+
+
+def _as_decided(report: TickReport) -> TickReport:
+    return replace(report, orders=tuple(filter(_is_decided, report.orders)))
+
+
+def _is_decided(record: OrderRecord) -> bool:
+    """Whether an order is what the tick decided, and none that protects."""
+    meant = record.intent
+    is_meant = meant.purpose in _DECIDED and meant.reason is not Reason.EXIT_UNPROTECTED
+    return record.what == "place" and is_meant
+
+
+def _compare_views(bot: TickReport, replay: TickReport, apart: frozenset[str]) -> Iterator[Fact]:
     if bot.decision is None or replay.decision is None:  # a tick that only protects asks no model
         apart |= {"model"}
-    return list(_compare_values(_view(bot, apart), _view(replay, apart), ""))
+    return _compare_values(_view(bot, apart), _view(replay, apart), "")
 
 
 def _view(report: TickReport, apart: frozenset[str]) -> dict[str, Any]:

@@ -28,12 +28,20 @@ class Stretch:
         reports: By schedule time, from `start_at` to `end_at`, both included.
         opening: The account at the start, with what the limits had counted in the reports before;
             None at the first tick.
+        by_hand: Ticks by hand since the start: no replay repeats them, and what was filled before
+            one of them no other tick tells.
     """
 
     reports: tuple[TickReport, ...]
     start_at: int
     end_at: int
     opening: Opening | None = None
+    by_hand: tuple[TickReport, ...] = ()
+
+    @property
+    def all_reports(self) -> tuple[TickReport, ...]:
+        """Every report since the start, in the order in which the ticks ran."""
+        return tuple(sorted((*self.reports, *self.by_hand), key=lambda report: report.received_at))
 
 
 def last_stay(reports: Sequence[TickReport], *, mode: str) -> tuple[TickReport, ...]:
@@ -76,7 +84,7 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
     It begins with the bot's first tick, where the first of `reports` is that, and otherwise with
     the first tick on the close of a 15m candle before which nothing was held and nothing rested:
     the candle is new to it, and the equity is cash. It never begins before another capital was set
-    for an account that had not traded: a replay has one.
+    for an account that had not traded, nor before another stage was: a replay has one of each.
 
     >>> from dataclasses import replace
     >>> from decimal import Decimal
@@ -107,22 +115,19 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
     Raises:
         UserError: there is no such tick.
     """
-    mine = sorted(
-        (report for report in reports if not report.tick.startswith(BY_HAND)),
-        key=lambda report: report.received_at,
-    )
+    by_hand, mine = _part_by_hand(sorted(reports, key=lambda report: report.received_at))
     since_at = max(
         [
             since_at,
             *(
                 after.scheduled_at + 1
                 for before, after in pairwise(mine)
-                if _is_capital_changed(before, after)
+                if _is_capital_changed(before, after) or before.stage != after.stage
             ),
         ]
     )
     if mine and mine[0].scheduled_at >= since_at and _is_first(mine[0], settings):
-        return _stretch(mine, mine[0].scheduled_at, None)
+        return _stretch(mine, by_hand, mine[0].scheduled_at, None)
     limits: Limits | None = None
     for before, report in pairwise(mine):
         if before.equity_jpy is not None:
@@ -136,9 +141,8 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
         asked = report.scheduled_at >= since_at and report.scheduled_at % Timeframe.M15.ms == 0
         flat = before.cash_jpy is not None and not before.positions and not before.resting
         if asked and flat and limits is not None and before.cash_jpy is not None:
-            return _stretch(
-                mine, report.scheduled_at, Opening(cash_jpy=before.cash_jpy, limits=limits)
-            )
+            opening = Opening(cash_jpy=before.cash_jpy, limits=limits)
+            return _stretch(mine, by_hand, report.scheduled_at, opening)
     raise UserError(
         "there is no tick from which the bot's account could be followed: on the close of a candle,"
         " with nothing held before",
@@ -182,7 +186,18 @@ def _advance_limits(limits: Limits | None, report: TickReport, settings: Setting
     )
 
 
-def _stretch(reports: Sequence[TickReport], start_at: int, opening: Opening | None) -> Stretch:
+def _part_by_hand(reports: Sequence[TickReport]) -> tuple[list[TickReport], list[TickReport]]:
+    """Those by hand, and those of the schedule."""
+    by_hand = [report for report in reports if report.tick.startswith(BY_HAND)]
+    return by_hand, [report for report in reports if not report.tick.startswith(BY_HAND)]
+
+
+def _stretch(
+    reports: Sequence[TickReport],
+    by_hand: Sequence[TickReport],
+    start_at: int,
+    opening: Opening | None,
+) -> Stretch:
     inside = sorted(
         (report for report in reports if report.scheduled_at >= start_at),
         key=lambda report: report.scheduled_at,
@@ -194,7 +209,11 @@ def _stretch(reports: Sequence[TickReport], start_at: int, opening: Opening | No
             remedy="ask again after the next tick, or for more --days",
         )
     return Stretch(
-        reports=tuple(inside), start_at=start_at, end_at=inside[-1].scheduled_at, opening=opening
+        reports=tuple(inside),
+        start_at=start_at,
+        end_at=inside[-1].scheduled_at,
+        opening=opening,
+        by_hand=tuple(one for one in by_hand if one.scheduled_at >= start_at),
     )
 
 

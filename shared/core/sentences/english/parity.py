@@ -32,6 +32,14 @@ SENTENCES = {
         "{open}"
     ),
     "parity.fills_equal": "fills     orders that have ended brought the same, to 0.0001 yen{open}",
+    "parity.orders": (
+        "orders    {orders} that open were sent, {shared} of them by the replay too, which sent"
+        " {replayed}; {entries} fills opened, {exits} closed"
+    ),
+    "parity.cash": (
+        "cash      apart by {gap} yen: by these orders, and {open} by what else was booked{untold}"
+    ),
+    "parity.untold": "; {amount} yen of it are told by no order",
     "parity.still_open": "; {orders} of both have not ended and are not in it",
     "parity.from_15m": (
         "from 15m  a replay of the 15m candles alone ends at {equity}, {gap} yen from it"

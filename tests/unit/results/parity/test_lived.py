@@ -91,6 +91,28 @@ def test_a_later_stretch_begins_on_a_candle_before_which_nothing_was_held_with_t
     )
 
 
+def test_a_stretch_never_begins_before_another_stage_for_a_replay_has_one() -> None:
+    raised = [
+        replace(report, stage="stage-50" if index >= 190 else "stage-10")
+        for index, report in enumerate(REPORTS)
+    ]
+    found = stretch_of(raised, since_at=START, settings=SETTINGS)
+    assert found.start_at == START + 195 * STEP, "190 saw it, and only then a candle closed"
+    assert found.opening.cash_jpy == REPORTS[194].cash_jpy
+
+
+def test_ticks_by_hand_stand_beside_a_stretch_in_the_order_in_which_they_ran() -> None:
+    def by_hand(at: int) -> TickReport:
+        return replace(REPORTS[7], tick=f"manual-{at}", scheduled_at=at, received_at=at)
+
+    early, late = by_hand(START + 2 * STEP + 5), by_hand(START + 200 * STEP + 5)
+    found = stretch_of([late, *REPORTS, early], since_at=START + 101 * STEP, settings=SETTINGS)
+    assert found.start_at == START + 185 * STEP
+    assert found.by_hand == (late,)
+    assert found.reports == tuple(REPORTS[185:])
+    assert found.all_reports == (*REPORTS[185:201], late, *REPORTS[201:])
+
+
 def test_a_single_tick_is_told_in_words_that_it_cannot_be_compared_yet() -> None:
     with pytest.raises(UserError, match=r"only the tick of 20\d\d-\d\d-\d\d.* can be compared yet"):
         stretch_of(REPORTS[:1], since_at=START, settings=SETTINGS)
