@@ -149,6 +149,7 @@ class Soak:
         deeds: list[Callable[[], None]] = [
             self.move_money,
             self.close_by_hand,
+            self.close_by_hand,
             self.change_stage,
             self.rest_far_away,
         ]
@@ -166,19 +167,24 @@ class Soak:
         self.counts["deposits and withdrawals"] += 1
 
     def close_by_hand(self) -> None:
-        truth = self.world.truth()
+        """A part of what is held; the bot's own orders, which hold it, the owner cancels first."""
+        truth, is_spot = self.world.truth(), self.world.settings.account.has_locks
         for side in Side:
             held = matrix._held_lots(self.world, truth, side)
-            if held > 1 and not self.world.settings.account.has_locks:
-                lots = self.dice.randint(1, held)
-                wish = {
-                    "pair": "btc_jpy",
-                    "side": "sell" if side is Side.LONG else "buy",
-                    "type": "market",
-                    "amount": f"{Decimal(lots) / 10_000:f}",
-                    "position_side": side.value,
-                }
-                self.counts["closes by hand"] += self.is_taken(wish)
+            if held < 2:
+                continue
+            for row in truth["orders"]:
+                if row.get("price") != matrix.STRANGER_PRICE:
+                    wish = {"pair": "btc_jpy", "order_id": row["order_id"]}
+                    self.counts["cancelled by hand"] += self.is_taken("cancel_order", wish)
+            close = {
+                "pair": "btc_jpy",
+                "side": "sell" if side is Side.LONG else "buy",
+                "type": "market",
+                "amount": f"{Decimal(self.dice.randint(1, held)) / 10_000:f}",
+                **({} if is_spot else {"position_side": side.value}),
+            }
+            self.counts["closes by hand"] += self.is_taken("order", close)
 
     def change_stage(self) -> None:
         stage = self.dice.choice(["stage-10", "stage-50", "live"])
@@ -201,14 +207,14 @@ class Soak:
             "price": matrix.STRANGER_PRICE,
             **more,
         }
-        self.counts["strangers"] += self.is_taken(wish)
+        self.counts["strangers"] += self.is_taken("order", wish)
 
-    def is_taken(self, wish: dict[str, str]) -> bool:
-        """Send an order of the owner's, who also meets what the exchange does to everybody."""
+    def is_taken(self, endpoint: str, wish: dict[str, Any]) -> bool:
+        """Send what the owner wants, who also meets what the exchange does to everybody."""
         payload = json.dumps(wish).encode()
         headers = self.client.headers(payload, **{"Content-Type": "application/json"})
         try:
-            told = self.client.send("POST", "/v1/user/spot/order", payload, headers).json
+            told = self.client.send("POST", f"/v1/user/spot/{endpoint}", payload, headers).json
         except (OSError, HTTPException, ValueError):
             self.counts["answers the owner did not get"] += 1
             return False
@@ -299,3 +305,4 @@ def test_a_bot_that_lives_through_everything_holds_what_it_says(
     assert not broken, "\n".join(broken[:20])
     assert counts["positions looked at"] >= 5
     assert counts["ticks"] >= (STORIES_OF_A_PART * 250 if is_full else 120)
+    assert counts["closes by hand"] >= (2 if is_full else 0)
