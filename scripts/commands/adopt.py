@@ -60,6 +60,7 @@ def command(
         ledger = _ledger(here)
         _refuse_open_orders(here)
         holdings = _read(here, ledger)
+        _refuse_untold(holdings, Side(side))
         (_check_missing if forget else _check_surplus)(here, holdings, Side(side), lots)
         now_ms = here.clock.now_ms()
         asked = Adoption(
@@ -121,6 +122,18 @@ def _refuse_open_orders(here: Here) -> None:
             f"the order {known[0].name} is open: what lies there may be its own",
             remedy=settle_line(known[0]),
         )
+
+
+def _refuse_untold(holdings: Holdings, side: Side) -> None:
+    """What an order of the bot's executed would be booked against what is adopted."""
+    tracked = () if holdings.ledger is None else holdings.ledger.tracked
+    for one in tracked:
+        if one.unbooked_lots > 0 and one.order.intent.side is side:
+            raise UserError(
+                f"the bot's order {one.order.order_id} executed {btc(one.unbooked_lots)} that its"
+                " book does not tell yet: what lies there may be its own",
+                remedy="run a tick, and ask again; within fifteen minutes it is told or let go",
+            )
 
 
 def _read(here: Here, ledger: Ledger) -> Holdings:

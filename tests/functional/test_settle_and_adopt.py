@@ -47,14 +47,17 @@ class Scene:
             report = self.live.tick(T0 + self.number * INTERVAL)
         return report
 
-    def by_hand(self, side: Side, lots: int, *, opens: bool = True) -> int:
-        """What the owner does; the order's number."""
+    def by_hand(
+        self, side: Side, lots: int, *, opens: bool = True, price: int | None = None
+    ) -> int:
+        """What the owner does, at market or at a price; the order's number."""
         intent = OrderIntent(
             id="hand",
             purpose=Purpose.ENTRY if opens else Purpose.CLOSE,
             side=side,
-            kind=OrderKind.MARKET,
+            kind=OrderKind.MARKET if price is None else OrderKind.LIMIT,
             lots=lots,
+            price=price,
         )
         exchange, now_ms = self.live.exchange(), self.live.clock.now_ms()
         exchange.reconcile(now_ms)
@@ -237,6 +240,24 @@ def test_what_the_exchange_does_not_show_exactly_is_not_adopted(scene, say) -> N
     assert len(refused) >= 11
     audits = [one.data["what"] for one in scene.live.documents.query("audit")]
     assert not any("adopt" in what for what in audits)
+
+
+def test_nothing_is_adopted_while_an_order_s_own_fill_is_not_told(scene, say) -> None:
+    scene.ticks(3)  # until a signal says where a stop belongs
+    touch = scene.live.feed.fetch(scene.live.clock.now_ms()).book.ask
+    order = copy_with(entry_of(scene), kind=OrderKind.LIMIT, price=touch)
+    number = scene.by_hand(Side.LONG, LOTS, price=touch)
+    scene.live.fault("trades-late", times=100, seconds=3_600)
+    scene.opens_an_intent(order)
+    say("settle", order.id, "--found", str(number), "--why", "x")
+    assert scene.ticks().positions, "what it executed is protected"
+    scene.by_hand(Side.LONG, 50)
+    scene.ticks(2)
+    told = adopt(say, scene, size="0.0050", expects=2)
+    assert f"order {number} executed 0.0100 BTC that its book does not tell yet" in told
+    scene.live.sandbox.faults.clear()
+    scene.ticks(2)
+    assert "takes over long 0.0050 BTC" in adopt(say, scene, size="0.0050")
 
 
 def _on_paper(say: Say, scene: Scene) -> str:
