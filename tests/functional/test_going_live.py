@@ -202,6 +202,15 @@ def test_the_doctor_shows_what_live_lacks(tmp_path: Path) -> None:
         assert sum(posts(owner.world).values()) == 0
 
 
+def test_an_exchange_that_does_not_answer_is_no_damage_of_the_store(tmp_path: Path) -> None:
+    with owner_of(tmp_path, stage="stage-10") as owner:
+        nowhere = "http://127.0.0.1:9"
+        silent = {f"BOT_EXCHANGE__{name}_URL": nowhere for name in ("PUBLIC", "PRIVATE")}
+        told = owner.bot("doctor", **silent)[1]
+        verdicts = {check["name"]: check["verdict"] for check in told["checks"]}
+        assert (verdicts["documents"], verdicts["exchange"]) == ("ok", "bad")
+
+
 def test_a_bot_is_lowered_and_stopped_by_command_and_the_next_tick_honours_it(
     tmp_path: Path,
 ) -> None:
