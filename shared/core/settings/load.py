@@ -26,6 +26,7 @@ PREFIX = "BOT_"
 NOT_SETTINGS = frozenset(
     {
         "BOT_REQUIRE",
+        "BOT_MATRIX_SECONDS",
         "BOT_BUNDLE_SIGNING_KEY",
         "BOT_PROFILE",
         "BOT_VENV",
