@@ -103,6 +103,7 @@ class Desk:
         self._stops_at: list[int] = []
         self._there: Mapping[Side, int] = {}
         self._canceled: set[int] = set()
+        self._ended_closes: set[int] = set()
         self.fates: dict[str, Fate] | None = None if ledger is None else {}
         self.records: list[OrderRecord] = []
         self.intents: list[Document] = []
@@ -164,7 +165,9 @@ class Desk:
         is what forbids nothing: one reading says it, and no later one.
 
         An order that was found is the ledger's from then on: asked about once more, one that has
-        ended would be followed, and counted, a second time.
+        ended would be followed, and counted, a second time. A close of which a cancel said that it
+        has ended protects nothing, though a view that is behind shows it still. What an entry was
+        filled with shows as late, so that one is stayed with until its end shows.
         """
         if holdings.ledger is None:
             return holdings
@@ -181,7 +184,10 @@ class Desk:
         self._open = [one for one in self._open if self.fates.get(one.intent.id) is not Fate.FOUND]
         issues = without_confirmed((*holdings.issues, *self._events), self._confirmed)
         self._events += tuple(one for one in holdings.issues if not one.forbids_entry)
-        return copy_with(holdings, fills=self._fills, trades=self._trades, issues=issues)
+        orders = tuple(one for one in holdings.orders if one.order_id not in self._ended_closes)
+        return copy_with(
+            holdings, orders=orders, fills=self._fills, trades=self._trades, issues=issues
+        )
 
     def _follow(self, intent: OrderIntent, outcome: Outcome, *, at: int) -> None:
         """An order that a real exchange has is followed by its number, one that it may have by its
@@ -227,6 +233,8 @@ class Desk:
             outcome = self._exchange.cancel(step.order, now_ms=now, fence=self.fence)
             if isinstance(outcome, Accepted):
                 self._canceled.add(step.order.order_id)
+                if not step.order.intent.is_opening:
+                    self._ended_closes.add(step.order.order_id)
             return self._add_record(self._with_time(record_of(step, outcome), now))
         return self._place(step, book=book, rules=rules, plan=plan)
 

@@ -86,9 +86,7 @@ def attend(steps: Steps, turn: Turn, market: Market | None) -> Found:
     True
     """
     hands, clock = steps.hands, steps.clock
-    ends_at = turn.occasion.scheduled_at + int(
-        steps.settings.tick.no_new_order_after_seconds * 1000
-    )
+    ends_at = _entry_ends_at(steps, turn)
     looks, failure, is_hurried, pauses = 0, None, False, _Pauses()
     while True:
         try:
@@ -114,14 +112,35 @@ def attend(steps: Steps, turn: Turn, market: Market | None) -> Found:
         except BotError as error:
             failure = error
         looks += 1
-        if clock.now_ms() >= (
-            _stays_until(steps, turn, ends_at) if _is_bare(steps, turn) else ends_at
-        ):
+        if clock.now_ms() >= (_stays_until(steps, turn) if _is_bare(steps, turn) else ends_at):
             raise failure or Unavailable(
                 f"{_describe_what_is_left(steps, turn)}; the next tick looks at it first"
             )
         pause_ms = SHUTDOWN_POLL_MS if hands.is_shutting_down else POLL_MS
         clock.sleep_until(clock.now_ms() + pause_ms)
+
+
+def is_left_bare(steps: Steps, turn: Turn) -> bool:
+    """Whether something is bare at a real exchange, nothing that rests closes it, and there is time
+    to look again before the tick has to answer.
+
+    >>> from types import SimpleNamespace
+    >>> from shared.core.settings import load_settings
+    >>> from shared.turn.state import State
+    >>> from shared.turn.turn import Occasion
+    >>> turn = Turn(
+    ...     occasion=Occasion(name="t1", scheduled_at=0), state=State(mode="paper", stage="paper")
+    ... )
+    >>> steps = Steps(clock=None, hands=None, source=None, settings=load_settings({}))
+    >>> is_left_bare(steps, turn)  # nothing is known to be held
+    False
+    """
+    held = turn.holdings
+    if held is None:
+        return False
+    now_ms = steps.clock.now_ms()
+    is_bare = planning.has_bare_position(held, now_ms=now_ms)
+    return is_bare and steps.hands.is_attended and now_ms < _stays_until(steps, turn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +250,11 @@ def _bare_sentence(position: Position, held: Holdings, records: Sequence[OrderRe
     return f"{said}, and the last was refused: {refused[-1].reason}" if refused else said
 
 
-def _stays_until(steps: Steps, turn: Turn, ends_at: int) -> int:
+def _entry_ends_at(steps: Steps, turn: Turn) -> int:
+    seconds = steps.settings.tick.no_new_order_after_seconds
+    return turn.occasion.scheduled_at + int(seconds * 1000)
+
+
+def _stays_until(steps: Steps, turn: Turn) -> int:
     answers_at = turn.occasion.scheduled_at + int(steps.settings.tick.answer_by_seconds * 1000)
-    return max(ends_at, answers_at - SAVING_MS)
+    return max(_entry_ends_at(steps, turn), answers_at - SAVING_MS)

@@ -1,6 +1,7 @@
 """The steps of a tick in their order, for the tick and for the replay. Pure.
 
     reconcile -> protect -> fetch -> signal -> decide -> order -> attend -> cover
+                                        attend again, where something is bare at the end <-┘
 
 What it means that a step fails is an argument: a tick goes on without entries, a replay has a bug
 and raises.
@@ -12,7 +13,7 @@ from typing import TypeAlias
 from shared.core.frozen import copy_with
 from shared.core.reasons import Reason
 from shared.core.types import Issue, TickStatus
-from shared.turn.attending import attend
+from shared.turn.attending import attend, is_left_bare
 from shared.turn.steps import Found, Steps
 from shared.turn.turn import Ending, Turn, unread_issue
 
@@ -61,6 +62,10 @@ def run(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     >>> ended.ending.status.value, ended.holdings.cash_jpy, ended.market
     ('late', Decimal('1000000'), None)
     """
+    return _stay(_run_steps(turn, steps, guard), steps, guard)
+
+
+def _run_steps(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     turn = guard("reconcile", turn, steps.reconcile(turn))
     for issue in turn.occasion.damage:
         turn = turn.end_with(
@@ -120,6 +125,16 @@ def _order(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     if turn.ordered and steps.hands.is_attended:
         turn = guard("attend", turn, attend(steps, turn, market))
     return guard("cover", turn, steps.cover(turn, market)) if turn.ordered else turn
+
+
+def _stay(turn: Turn, steps: Steps, guard: Guard) -> Turn:
+    """What is bare at the end at a real exchange is not left to the next tick while there is time.
+
+    A stop is refused that is for more than is left, and what is left shows later than it is sold.
+    """
+    if not is_left_bare(steps, turn):
+        return turn
+    return guard("attend", turn, attend(steps, turn, turn.market))
 
 
 def _end(turn: Turn) -> Turn:

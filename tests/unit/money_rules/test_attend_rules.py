@@ -12,7 +12,7 @@ from shared.core.types import Purpose, Rejected, Side
 from shared.orders.carry_out import record_of
 from shared.orders.own_book import value_holdings
 from shared.orders.plan import Place
-from shared.turn.attending import attend
+from shared.turn.attending import SAVING_MS, attend, is_left_bare
 from tests.support.begun_turns import AT, PRICE
 from tests.support.real_turns import LEDGER, Answering, RealTurn
 
@@ -560,3 +560,45 @@ def test_a_stop_of_a_fill_is_sent_with_the_book_and_the_rules_of_the_tick(made, 
     assert hands.noted[:2] == [(0, "read"), (0, "place", "t.a0x.stop.1")]
     assert hands.sent_with == [(market.book, market.rules, None)] * 2
     assert [order.intent.purpose for order in hands.holds.orders] == [Purpose.STOP, Purpose.TARGET]
+
+
+# what is left bare
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "held", "is_left"),
+    [
+        (0, {"lots": 40}, True),
+        (0, {"lots": 40, "covered": 39}, True),
+        (0, {"lots": 40, "covered": 40}, False),
+        (0, {}, False),
+        (0, None, False),
+        (-SAVING_MS - 1, {"lots": 40}, True),
+        (-SAVING_MS, {"lots": 40}, False),
+        (1 - SAVING_MS, {"lots": 40}, False),
+    ],
+)
+def test_what_is_bare_is_left_where_there_is_time_to_look_again(made, holds, at_ms, held, is_left):
+    """Times below nothing are before the tick has to answer."""
+    settings = made.settings()
+    answer_ms = int(settings.tick.answer_by_seconds * 1_000)
+    known = holds() if held is None else holds(**held)
+    hands = Answering(known, at_ms=at_ms + answer_ms if at_ms else 0)
+    it = RealTurn(hands, settings, knows=held is not None)
+    assert is_left_bare(it.steps, it.turn) is is_left
+    hands.is_attended = False
+    assert not is_left_bare(it.steps, it.turn), "on paper"
+
+
+def test_what_an_order_that_rests_closes_is_not_left_bare(made, holds):
+    hands = Answering(holds(made.order(9, made.close(40)), lots=40))
+    it = RealTurn(hands, made.settings())
+    assert not is_left_bare(it.steps, it.turn)
+
+
+@pytest.mark.parametrize(("second", "is_left"), [(109, True), (110, False)])
+def test_there_is_time_at_least_as_long_as_an_entry_lives(made, holds, second, is_left):
+    settings = made.settings()
+    tick = replace(settings.tick, answer_by_seconds=10.0, no_new_order_after_seconds=110.0)
+    it = RealTurn(Answering(holds(lots=40), at_ms=second * 1_000), replace(settings, tick=tick))
+    assert is_left_bare(it.steps, it.turn) is is_left

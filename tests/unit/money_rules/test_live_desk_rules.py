@@ -467,6 +467,29 @@ def test_an_order_that_was_cancelled_shares_nothing_unless_a_reading_since_shows
     assert it.asks()[0].has_shared_closes is learned
 
 
+@pytest.mark.parametrize(("answer", "is_shown"), [(None, False), (NO, True), (NOBODY_KNOWS, True)])
+def test_a_close_that_a_cancel_ended_protects_nothing_though_a_view_behind_shows_it(
+    made, answer, is_shown
+):
+    ledger, order = resting(made)
+    other = replace(order, order_id=order.order_id + 1)
+    there = seen(ledger, orders=(order, other))
+    it = Opened(made.settings(), Real(there, there, there, old=answer))
+    assert it.desk.reconcile(T0).orders == (order, other)
+    it.cancels(order)
+    for _ in range(2):
+        assert it.desk.holdings(T0).orders == ((order, other) if is_shown else (other,))
+
+
+def test_an_entry_that_a_cancel_ended_is_shown_until_its_end_shows(made, entry):
+    order = made.order(7, entry)
+    there = seen(BOOK, orders=(order,))
+    it = Opened(made.settings(), Real(there, there))
+    it.desk.reconcile(T0)
+    it.cancels(order)
+    assert it.desk.holdings(T0).orders == (order,)
+
+
 # what is written down
 
 
