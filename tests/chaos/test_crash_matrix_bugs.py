@@ -50,6 +50,8 @@ def an_execution_is_booked_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         executions, "_entry_of", lambda told: copy_with(real(told), number=-told.trade_id)
     )
+    # and no bound says that it was more than its order executed
+    patch.setattr(executions, "_room_of", lambda one, *, is_doubtful: one.order.intent.lots)
 
 
 def orders_without_a_position_stay(patch: pytest.MonkeyPatch) -> None:
