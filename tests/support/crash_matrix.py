@@ -277,7 +277,7 @@ def _naked(
         held, stops = _held_lots(world, truth, side), _stop_lots(truth, side)
         if stops < held:
             case.counts["bare"] += 1
-            if case.blow is Blow.GONE and _has_unknowable_stop(world, truth):
+            if _has_unknowable_stop(world, truth):
                 case.counts["bare beside a stop that nobody can know of"] += 1
             elif report is not None and report.status in ENDED and not only_count:
                 yield f"{report.tick} {report.status}: {held} {side} held, stops for {stops}"
@@ -286,10 +286,10 @@ def _naked(
 
 
 def _has_unknowable_stop(world: LiveWorld, truth: dict[str, Any]) -> bool:
-    """Whether a stop of the bot's rests that no store knows of and no list shows.
+    """Whether a stop of the bot's rests of which no answer told and which no list shows.
 
-    It went out unwritten, since the store was gone, and the exchange lists no stops. It holds its
-    part of the position, so that what the bot sends for all of it is refused, and told.
+    The tick died with the answer, or could not write it down, and the exchange lists no stops. It
+    holds its part of the position, so that what the bot sends for all of it is refused, and told.
     """
     readings = world.sandbox.private.settings.readings
     book = world.bot.peek()
