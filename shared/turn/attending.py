@@ -43,8 +43,8 @@ LONGEST_PAUSE_MS = 8_000
 position is bare for so much longer at the most. A tick sends what is refused sixteen times so."""
 
 
-def attend(steps: Steps, turn: Turn, market: Market | None) -> Found:
-    """Stay with the entry of this tick until it has ended.
+def attend(steps: Steps, turn: Turn, market: Market | None, *, part: str = "a") -> Found:
+    """Stay with the entry of this tick until it has ended; `part` begins the ids.
 
     Where the account cannot be read it is asked again at every look until the entry's time is over,
     and where something is bare by then until the tick has to answer. An account on paper gives
@@ -100,7 +100,7 @@ def attend(steps: Steps, turn: Turn, market: Market | None) -> Found:
                 or _is_bare(steps, turn)
                 or hands.has_news()
             ):
-                turn = yield from _look(steps, turn, market, pauses, part=f"a{looks}x")
+                turn = yield from _look(steps, turn, market, pauses, part=f"{part}{looks}x")
                 entry = _own_entry(turn)
                 if entry is None and not hands.has_unfound_entry and not _is_bare(steps, turn):
                     return turn

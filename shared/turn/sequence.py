@@ -134,7 +134,8 @@ def _stay(turn: Turn, steps: Steps, guard: Guard) -> Turn:
     """
     if not is_left_bare(steps, turn):
         return turn
-    return guard("attend", turn, attend(steps, turn, turn.market))
+    # an entry may have been attended before, and no id is written twice
+    return guard("attend", turn, attend(steps, turn, turn.market, part="b"))
 
 
 def _end(turn: Turn) -> Turn:

@@ -143,6 +143,8 @@ def test_what_is_bare_at_the_end_is_stayed_with_until_it_has_its_stop(
     assert "attend" not in it.turn.failed
     stops = [what for what in hands.noted if what[1] == "place" and "stop" in what[2]]
     assert stops[-1][0] == SHOWS_MS + 1_000, "at the next look"
+    assert stops[-1][2].startswith("t.b"), "no id of an attended entry's"
+    assert len({*it.sent}) == len(it.sent)
     assert [one.intent.purpose for one in it.turn.holdings.orders][:1] == [Purpose.STOP]
 
 
