@@ -102,6 +102,7 @@ class Reason(StrEnum):
     ACCOUNT_UNSETTLED = "account_unsettled"
     POSITION_UNEXPLAINED = "position_unexplained"
     POSITION_SHORT = "position_short"
+    POSITION_BARE = "position_bare"
     ANOTHER_WRITER = "another_writer"
     MARGIN_CALLED = "margin_called"
     MONEY_MOVED = "money_moved"
@@ -161,6 +162,7 @@ DENIALS: Mapping[Reason, Denial] = {
     Reason.ACCOUNT_UNSETTLED: Denial.TRANSIENT,
     Reason.POSITION_UNEXPLAINED: Denial.TRANSIENT,
     Reason.POSITION_SHORT: Denial.TRANSIENT,
+    Reason.POSITION_BARE: Denial.TRANSIENT,
     Reason.ANOTHER_WRITER: Denial.TRANSIENT,
     Reason.MARGIN_CALLED: Denial.TRANSIENT,
     # about what people have said of real money: they may say it at any moment
@@ -257,6 +259,7 @@ OF_A_REAL_ACCOUNT = frozenset(
         Reason.ACCOUNT_UNSETTLED,
         Reason.POSITION_UNEXPLAINED,
         Reason.POSITION_SHORT,
+        Reason.POSITION_BARE,
         Reason.ANOTHER_WRITER,
         Reason.MARGIN_CALLED,
         Reason.MONEY_MOVED,

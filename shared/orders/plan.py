@@ -116,7 +116,7 @@ def protection(
     rules: PairRules | None = None,
     turn: str | None = None,
     is_blind: bool = False,
-    unshown_lots: Mapping[Side, int] | None = None,
+    most_lots: Mapping[Side, int] | None = None,
 ) -> tuple[Step, ...]:
     """What every tick does before anything else; needs neither candles nor model nor the public
     host.
@@ -132,8 +132,8 @@ def protection(
     market order. Where they cannot be read at all the caller goes on `is_blind`.
 
     Where the exchange shows nothing of a side that still needs a stop, it would refuse one, unless
-    what it shows is older than what it takes. So there a target follows a stop that was taken, and
-    a stop is for no more than `unshown_lots` of its side, where that is given; none of 0.
+    what it shows is older than what it takes. So there a target follows a stop that was taken. A
+    stop is for no more than `most_lots` of its side, where that is given; none of 0.
 
     >>> from shared.core.settings import load_settings
     >>> from decimal import Decimal
@@ -169,8 +169,8 @@ def protection(
     steps: list[Step] = []
     for position in holdings.positions:
         mine = plan if plan is not None and plan.side is position.side else None
-        most = (unshown_lots or {}).get(position.side, position.lots)
-        steps += _guard_position(draft, position, mine, signal, unshown_lots=most)
+        most = (most_lots or {}).get(position.side, position.lots)
+        steps += _guard_position(draft, position, mine, signal, most_lots=most)
     held = {position.side for position in holdings.positions}
     for order in holdings.orders:
         if order.intent.is_opening:
@@ -228,7 +228,7 @@ def after_refused_stops(
         targets = [order for order in closes if order.intent.purpose is Purpose.TARGET]
         if any(record.reason is Reason.QUANTITY_HELD for record in mine):
             steps += [Cancel(order=order, reason=Reason.STOP_PLACED) for order in targets]
-        elif mine and _closable_lots(holdings, position) > _covered_lots(closes):
+        elif mine and _shown_bare_lots(holdings, position, closes) > 0:
             steps += _close_position(draft, position, Reason.EXIT_UNPROTECTED)
     return tuple(steps)
 
@@ -275,6 +275,36 @@ def uncovered_positions(holdings: Holdings, *, now_ms: int) -> tuple[Position, .
         for held in holdings.positions
         if _covered_lots(_closes(holdings, held.side, now_ms)) < held.lots
     )
+
+
+def shown_bare_lots(holdings: Holdings, *, now_ms: int) -> dict[Side, int]:
+    """How much of each position the exchange shows, and no stop protects.
+
+    >>> from decimal import Decimal
+    >>> from shared.core.types import Entry
+    >>> money = Decimal(1_000_000)
+    >>> entry = Entry(at=0, price=9_800_000, lots=12, fee_jpy=Decimal(0))
+    >>> holdings = Holdings(
+    ...     as_of=60_000,
+    ...     cash_jpy=money,
+    ...     equity_jpy=money,
+    ...     available_jpy=money,
+    ...     mark_price=Decimal(9_801_000),
+    ...     positions=(Position(side=Side.LONG, entries=(entry,)),),
+    ...     there_lots={Side.LONG: 7},
+    ... )
+    >>> shown_bare_lots(holdings, now_ms=60_000)
+    {<Side.LONG: 'long'>: 7}
+    """
+    return {
+        held.side: _shown_bare_lots(holdings, held, _closes(holdings, held.side, now_ms))
+        for held in holdings.positions
+    }
+
+
+def _shown_bare_lots(holdings: Holdings, position: Position, closes: list[Order]) -> int:
+    """0 and less where no more shows than is covered."""
+    return _closable_lots(holdings, position) - _covered_lots(closes)
 
 
 def has_bare_position(holdings: Holdings, *, now_ms: int) -> bool:
@@ -536,7 +566,7 @@ def _guard_position(
     plan: PositionPlan | None,
     signal: Signal | None,
     *,
-    unshown_lots: int,
+    most_lots: int,
 ) -> list[Step]:
     closes = _closes(draft.holdings, position.side, draft.now_ms)
     missing = position.lots - _covered_lots(closes)
@@ -552,9 +582,9 @@ def _guard_position(
     trigger = policy.stop_price(position, plan=plan, signal=signal, settings=draft.settings)
     if trigger is None or trigger <= 0 or not draft.is_stop_allowed:
         return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
-    shown = _closable_lots(draft.holdings, position) - _covered_lots(closes)
+    shown = _shown_bare_lots(draft.holdings, position, closes)
     # where fills go on, a stop of all would be refused again and again for the newest of them
-    lots = shown if shown > 0 else min(missing, unshown_lots)
+    lots = min(shown if shown > 0 else missing, most_lots)
     stop = _stop(draft, position, lots, trigger)
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
         return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
@@ -565,7 +595,7 @@ def _guard_position(
         *_unlock_coins(draft, closes),
         Place(intent=stop),
         *_end_of_entries(draft, position, closes),
-        *(target if shown > 0 else (copy_with(step, after=stop.id) for step in target)),
+        *(target if lots == shown else (copy_with(step, after=stop.id) for step in target)),
     ]
 
 

@@ -5,7 +5,6 @@ order ── look ── look ── look ── its time is nearly over: cancel
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from shared.core.errors import BotError, LeaseLost, Unavailable
 from shared.core.money import btc_from_lots
@@ -16,11 +15,10 @@ from shared.core.types import (
     Order,
     OrderRecord,
     Position,
-    Purpose,
-    Side,
 )
 from shared.orders import plan as planning
 from shared.orders.own_book import value_holdings
+from shared.turn.refusals import Refusals
 from shared.turn.steps import Found, Steps
 from shared.turn.turn import Turn
 
@@ -35,12 +33,6 @@ CANCEL_AHEAD_MS = 10_000
 """So long before an entry's time is over it is cancelled: until then it may still be filled."""
 SHUTDOWN_POLL_MS = 500
 """How long it is left alone where the process is about to be killed."""
-FIRST_PAUSE_MS = 2_000
-"""How long a stop that was refused is held back while nothing shows that it could be for: until the
-next look. With every further refusal twice as long."""
-LONGEST_PAUSE_MS = 8_000
-"""The longest of these pauses: where what shows is not true, so that a stop would be taken, a
-position is bare for so much longer at the most. A tick sends what is refused sixteen times so."""
 
 
 def attend(steps: Steps, turn: Turn, market: Market | None, *, part: str = "a") -> Found:
@@ -52,7 +44,7 @@ def attend(steps: Steps, turn: Turn, market: Market | None, *, part: str = "a") 
 
     What is bare is read at every look. Its stop is sent at the look that shows the position; until
     then the first is refused, and so it is sent again at growing distances only, in case what shows
-    is older than what the exchange would take.
+    is older than what the exchange would take. Where what shows is refused, a part of it is tried.
 
     A process that was asked to end has seconds: what is known of the entry is cancelled before
     anything is read, and a stop is sent at once, whatever was refused before.
@@ -87,11 +79,11 @@ def attend(steps: Steps, turn: Turn, market: Market | None, *, part: str = "a") 
     """
     hands, clock = steps.hands, steps.clock
     ends_at = _entry_ends_at(steps, turn)
-    looks, failure, is_hurried, pauses = 0, None, False, _Pauses()
+    looks, failure, is_hurried, refusals = 0, None, False, Refusals()
     while True:
         try:
             if not is_hurried and hands.is_shutting_down:
-                is_hurried, pauses = True, _Pauses()
+                is_hurried, refusals = True, Refusals()
                 _end_entry(steps, _own_entry(turn))
             if (
                 failure is not None
@@ -100,7 +92,7 @@ def attend(steps: Steps, turn: Turn, market: Market | None, *, part: str = "a") 
                 or _is_bare(steps, turn)
                 or hands.has_news()
             ):
-                turn = yield from _look(steps, turn, market, pauses, part=f"{part}{looks}x")
+                turn = yield from _look(steps, turn, market, refusals, part=f"{part}{looks}x")
                 entry = _own_entry(turn)
                 if entry is None and not hands.has_unfound_entry and not _is_bare(steps, turn):
                     return turn
@@ -143,55 +135,20 @@ def is_left_bare(steps: Steps, turn: Turn) -> bool:
     return is_bare and steps.hands.is_attended and now_ms < _stays_until(steps, turn)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pause:
-    """How long and until when a stop of so many `lots` is held back after it was refused."""
-
-    ms: int
-    until: int
-    lots: int
-
-
-class _Pauses:
-    """The pause of each side whose last stop was refused."""
-
-    __slots__ = ("_by_side",)
-
-    def __init__(self) -> None:
-        self._by_side: dict[Side, _Pause] = {}
-
-    def unshown_lots(self, now_ms: int) -> dict[Side, int]:
-        """How large a stop may be that is for nothing that shows: none in a pause, and then as
-        large as the one before. Of what was filled since nobody may know yet.
-        """
-        return {
-            side: 0 if now_ms < pause.until else pause.lots for side, pause in self._by_side.items()
-        }
-
-    def note(self, records: Sequence[OrderRecord], now_ms: int) -> None:
-        """Begin a pause for each stop that was refused; one that was not refused ends them."""
-        for record in records:
-            intent = record.intent
-            if record.what == "place" and intent.purpose is Purpose.STOP:
-                before = self._by_side.pop(intent.side, None)
-                if record.outcome == "rejected":
-                    ms = FIRST_PAUSE_MS
-                    if before is not None:
-                        ms = min(2 * before.ms, LONGEST_PAUSE_MS)
-                    pause = _Pause(ms=ms, until=now_ms + ms, lots=intent.lots)
-                    self._by_side[intent.side] = pause
-
-
-def _look(steps: Steps, turn: Turn, market: Market | None, pauses: _Pauses, *, part: str) -> Found:
+def _look(
+    steps: Steps, turn: Turn, market: Market | None, refusals: Refusals, *, part: str
+) -> Found:
     """Read the account, and give what is bare its stop; `part` begins the ids."""
     hands, clock = steps.hands, steps.clock
     holdings = hands.holdings(clock.now_ms())
     turn = yield from steps.book(turn, _at_book(steps, holdings, market))
-    sent, most = len(hands.records), pauses.unshown_lots(clock.now_ms())
+    now_ms, sent, orders = clock.now_ms(), len(hands.records), len(holdings.orders)
+    shown = planning.shown_bare_lots(holdings, now_ms=now_ms)
+    most = refusals.most_lots(shown, hands.records, orders=orders, now_ms=now_ms)
     try:
-        return (yield from steps.protect(turn, market, part=part, unshown_lots=most))
+        return (yield from steps.protect(turn, market, part=part, most_lots=most))
     finally:
-        pauses.note(hands.records[sent:], clock.now_ms())
+        refusals.note(hands.records[sent:], shown, now_ms=clock.now_ms())
 
 
 def _at_book(steps: Steps, holdings: Holdings, market: Market | None) -> Holdings:

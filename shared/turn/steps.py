@@ -21,6 +21,7 @@ from shared.core.types import (
     Book,
     Decision,
     Holdings,
+    Issue,
     Market,
     PairRules,
     PositionPlan,
@@ -38,6 +39,9 @@ from shared.turn import pipeline
 from shared.turn.ports import Hands, Source, TurnClock
 from shared.turn.state import State
 from shared.turn.turn import Ending, Turn, newest
+
+BARE = Issue(reason=Reason.POSITION_BARE, forbids_entry=True)
+"""What a real exchange does not let be protected does not grow."""
 
 Found: TypeAlias = Generator[Turn, None, Turn]
 """A step at work: it yields what is known so far, and returns the last of it."""
@@ -128,12 +132,12 @@ class Steps:
         *,
         part: str,
         is_blind: bool = False,
-        unshown_lots: Mapping[Side, int] | None = None,
+        most_lots: Mapping[Side, int] | None = None,
     ) -> Found:
         """What is held gets its stop, orphans go.
 
-        Needs neither the path nor candles nor model; `part` begins the ids. Where nothing
-        shows that a stop could be for it is for no more than `unshown_lots`.
+        Needs neither the path nor candles nor model; `part` begins the ids. A stop is for no more
+        than `most_lots` of its side, where that is given.
         """
         holdings = turn.holdings
         if holdings is None:
@@ -153,7 +157,7 @@ class Steps:
             rules=rules,
             turn=turn.occasion.name,
             is_blind=is_blind,
-            unshown_lots=unshown_lots,
+            most_lots=most_lots,
         )
         if not steps:
             return turn
@@ -255,6 +259,11 @@ class Steps:
                 turn = yield from self.book(turn, valued)
         if self.is_bare(holdings) or self._has_surplus_stop(holdings):
             turn = yield from self.protect(turn, market, part="q")
+        held = turn.holdings or holdings
+        if held.ledger is not None and self.is_bare(held):
+            market = copy_with(market, issues=(*market.issues, BARE))
+            turn = copy_with(turn, market=market, issues=(*turn.issues, BARE))
+            yield turn
         return turn
 
     def read(self, turn: Turn, holdings: Holdings, market: Market) -> Found:

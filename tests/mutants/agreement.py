@@ -8,12 +8,14 @@ inputs.
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from itertools import product
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from shared.core import settings as configuration
+from shared.core.reasons import Reason
 from shared.core.types import (
     Account,
     AccountKind,
@@ -26,6 +28,7 @@ from shared.core.types import (
     Holdings,
     OrderIntent,
     OrderKind,
+    OrderRecord,
     PairRules,
     Position,
     PositionPlan,
@@ -308,3 +311,27 @@ def _signal(side: Side = Side.LONG, **more: Any) -> Signal:
         model="m",
         **more,
     )
+
+
+def refusals_of_every_size(module: ModuleType) -> Iterator[Any]:
+    for lots, first in product(range(1, 12), range(-1, 12)):
+        refusals = module.Refusals()
+        for look in range(16):
+            shown = {Side.LONG: first if look < 3 else lots}
+            now_ms = 2_000 * look
+            most = refusals.most_lots(shown, (), orders=0, now_ms=now_ms)
+            yield dict(most)
+            sent = min(most.get(Side.LONG, lots), lots)
+            if sent:
+                stop = OrderIntent(
+                    id="t~s1",
+                    purpose=Purpose.STOP,
+                    side=Side.LONG,
+                    kind=OrderKind.STOP,
+                    lots=sent,
+                    trigger_price=900,
+                )
+                told = OrderRecord(
+                    what="place", intent=stop, outcome="rejected", reason=Reason.QUANTITY_HELD
+                )
+                refusals.note([told], shown, now_ms=now_ms)

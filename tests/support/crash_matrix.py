@@ -277,28 +277,10 @@ def _naked(
         held, stops = _held_lots(world, truth, side), _stop_lots(truth, side)
         if stops < held:
             case.counts["bare"] += 1
-            if _has_unknowable_stop(world, truth):
-                case.counts["bare beside a stop that nobody can know of"] += 1
-            elif report is not None and report.status in ENDED and not only_count:
+            if report is not None and report.status in ENDED and not only_count:
                 yield f"{report.tick} {report.status}: {held} {side} held, stops for {stops}"
         elif stops > held and report is not None and not only_count:
             case.counts["surplus"] += 1
-
-
-def _has_unknowable_stop(world: LiveWorld, truth: dict[str, Any]) -> bool:
-    """Whether a stop of the bot's rests of which no answer told and which no list shows.
-
-    The tick died with the answer, or could not write it down, and the exchange lists no stops. It
-    holds its part of the position, so that what the bot sends for all of it is refused, and told.
-    """
-    readings = world.sandbox.private.settings.readings
-    book = world.bot.peek()
-    if readings.stops_listed == "yes" or book is None:
-        return False
-    followed = (book.data["state"] or {}).get("ledger", {}).get("tracked", ())
-    known = {one["order"]["order_id"] for one in followed}
-    live = set(truth["live"])
-    return any(row["type"] == "stop" and row["order_id"] in live - known for row in truth["orders"])
 
 
 def _held_lots(world: LiveWorld, truth: dict[str, Any], side: Side) -> int:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from shared.core.reasons import Reason
 from shared.core.types import Accepted, Order, Purpose, Rejected, Unknown
 from shared.orders.carry_out import record_of
 from shared.orders.own_book import open_ledger
@@ -21,7 +22,8 @@ class Answering:
 
     `later` says what changes when, in the same milliseconds. An order that is taken rests, a close
     closes, and a cancelled order goes where it `ends`. Of purposes that it `loses` no answer comes,
-    and so many readings right after an order fail as it has `failures_after_orders`.
+    and so many readings right after an order fail as it has `failures_after_orders`. With
+    `room_lots` stops are refused that together with those that rest are for more.
     """
 
     is_attended = True
@@ -31,6 +33,7 @@ class Answering:
         self.has_unfound_entry = self.is_shutting_down = self.news = False
         self.failure = self.cancel_failure = self.look_failure = None
         self.ends, self.refuses, self.loses, self.failures_after_orders = True, {}, (), []
+        self.room_lots = None
         self.reconciled, self.sent_with, self._asked = [], [], 0
         self._later = sorted((later or {}).items(), key=lambda change: change[0])
         self._change(now)
@@ -78,7 +81,7 @@ class Answering:
         if is_cancel and self.cancel_failure is not None:
             raise self.cancel_failure
         order = step.order if is_cancel else self._order(intent)
-        refusal = None if is_cancel else self.refuses.get(intent.purpose)
+        refusal = None if is_cancel else self._refusal(intent)
         outcome = Accepted(order=order) if refusal is None else Rejected(reason=refusal)
         if not is_cancel and intent.purpose in self.loses:
             refusal = outcome = Unknown()
@@ -86,6 +89,13 @@ class Answering:
         if refusal is None:
             self._take(order, is_cancel=is_cancel)
         return self.records[-1]
+
+    def _refusal(self, intent):
+        if self.room_lots is not None and intent.purpose is Purpose.STOP:
+            stops = (one for one in self.holds.orders if one.intent.purpose is Purpose.STOP)
+            if sum(one.remaining_lots for one in stops) + intent.lots > self.room_lots:
+                return Reason.QUANTITY_HELD
+        return self.refuses.get(intent.purpose)
 
     def _order(self, intent):
         number = 100 + len(self.records)

@@ -2,6 +2,7 @@
 refused again, and when it gives up.
 """
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -221,12 +222,115 @@ def test_a_stop_goes_out_at_the_very_look_that_shows_what_it_is_for(
     assert taken[0].intent.lots == shown
 
 
-def test_where_something_shows_a_stop_that_is_refused_is_sent_at_every_look(made, holds, attended):
-    hands = Answering(holds(lots=40, there_lots={Side.LONG: 1}), refuses=REFUSED)
+def sizes(hands):
+    """Of the stops that were sent, each with how it came out."""
+    return [
+        (record.intent.lots, record.outcome == "accepted")
+        for record in hands.records
+        if record.what == "place" and record.intent.purpose is Purpose.STOP
+    ]
+
+
+def test_a_stop_that_is_refused_for_another_reason_stays_whole_and_is_sent_ever_more_rarely(
+    made, holds, attended
+):
+    """Nothing that the exchange does not like of it depends on its size."""
+    for there in ({"there_lots": {Side.LONG: 40}}, {}):
+        refuses = dict.fromkeys((Purpose.STOP, Purpose.CLOSE), Reason.REJECTED_BY_EXCHANGE)
+        hands = Answering(holds(lots=40, **there), refuses=refuses)
+        noted, _ = attended(hands, plan=made.plan())
+        assert placed(noted) == [0, 2_000, 4_000, *range(12_000, 110_001, 8_000)]
+        assert {*sizes(hands)} == {(40, False)}
+
+
+@pytest.mark.parametrize("rests", [False, True])
+def test_where_all_shows_and_is_refused_a_part_that_is_taken_is_looked_for(
+    made, holds, attended, rests
+):
+    """Seven of 180 lots are held by something that nobody sees: 172 are covered within 14 seconds,
+    and the rest in the pieces that are taken.
+    """
+    hands = Answering(
+        holds(lots=180, there_lots={Side.LONG: 180}, rests=rests), room_lots=173, ends=True
+    )
     noted, _ = attended(hands, plan=made.plan())
-    assert placed(noted) == list(range(0, 110_001, 2_000))
-    hands = Answering(holds(lots=40), refuses=REFUSED)
-    assert placed(attended(hands, plan=made.plan())[0]) == list(range(0, 110_001, 2_000))
+    assert sizes(hands)[:7] == [
+        *([(180, False)] * 3),
+        *((179, False), (178, False), (176, False), (172, True)),
+    ]
+    assert placed(noted)[:8] == [*range(0, 14_000, 2_000), 14_000]
+    assert sizes(hands)[7:12] == [*((lots, False) for lots in (8, 7, 6, 4)), (2, False)]
+    assert sizes(hands)[12] == (1, True)
+    assert placed(noted)[12] == 24_000
+    # what is left is asked for whole once, in all its sizes, and then every eight seconds
+    assert sizes(hands)[13:19] == [*((lots, False) for lots in (7, 6, 5, 2, 1, 7))]
+    assert {*sizes(hands)[18:]} == {(7, False)}
+    waits = [later - at for at, later in itertools.pairwise(placed(noted)[18:])]
+    assert {*waits} == {8_000}
+    assert len(sizes(hands)) <= 32
+
+
+def test_what_a_stop_may_hold_of_which_no_answer_told_is_left_out_first(made, holds, attended):
+    hands = Answering(
+        holds(lots=180, there_lots={Side.LONG: 7}),
+        loses=(Purpose.STOP,),
+        later={
+            2_000: {
+                "holds": holds(lots=180, there_lots={Side.LONG: 180}),
+                "loses": (),
+                "room_lots": 173,
+            }
+        },
+    )
+    attended(hands, plan=made.plan())
+    assert sizes(hands)[:5] == [(7, False), *([(180, False)] * 3), (173, True)]
+
+
+def test_no_part_is_looked_for_beside_more_than_three_orders_of_ours(made, holds, attended):
+    """A fifth, a target and what nobody sees are six live ones."""
+    for number, lots in ((3, 19), (4, 20)):
+        stops = [made.order(20 + one, made.stop(9_000_000, 10)) for one in range(number)]
+        shown = {Side.LONG: 10 * number + 20}
+        hands = Answering(
+            holds(*stops, lots=10 * number + 20, there_lots=shown), room_lots=10 * number
+        )
+        attended(hands, plan=made.plan())
+        assert sizes(hands)[2:5] == [(20, False), (lots, False), (2 * lots - 20, False)]
+
+
+def test_where_more_is_filled_meanwhile_the_next_smaller_part_of_it_is_tried(made, holds, attended):
+    hands = Answering(
+        holds(lots=100, there_lots={Side.LONG: 100}),
+        room_lots=0,
+        later={8_000: {"holds": holds(lots=120, there_lots={Side.LONG: 120})}},
+    )
+    attended(hands, plan=made.plan())
+    assert [lots for lots, _ in sizes(hands)[:6]] == [100, 100, 100, 99, 118, 116]
+
+
+def test_what_shows_is_asked_for_whole_again_once_it_did_not_show(made, holds, attended):
+    shown = holds(lots=40, there_lots={Side.LONG: 40})
+    hands = Answering(
+        shown,
+        room_lots=0,
+        later={
+            8_000: {"holds": holds(lots=40, there_lots={Side.LONG: 0})},
+            24_000: {"holds": shown},
+        },
+    )
+    noted, _ = attended(hands, plan=made.plan())
+    assert placed(noted)[:10] == [
+        0,
+        2_000,
+        4_000,
+        6_000,
+        14_000,
+        22_000,
+        24_000,
+        26_000,
+        *(28_000, 30_000),
+    ]
+    assert [lots for lots, _ in sizes(hands)[:10]] == [40, 40, 40, 39, 39, 39, 40, 40, 40, 39]
 
 
 def test_after_a_stop_that_was_taken_the_next_one_is_sent_as_if_none_had_been_refused(

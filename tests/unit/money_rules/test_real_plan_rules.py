@@ -535,41 +535,37 @@ def test_a_stop_is_of_what_shows_and_has_none(made, held, protect, there, covere
 
 
 @pytest.mark.parametrize(
-    ("there", "covered", "lots"),
-    [(0, 0, None), (1, 0, 1), (60, 60, None), (59, 60, None), (61, 60, 1), (None, 0, 100)],
+    ("there", "covered"), [(0, 0), (1, 0), (60, 60), (59, 60), (61, 60), (None, 0)]
 )
-def test_a_stop_that_is_held_back_goes_out_once_something_shows_that_it_is_for(
-    made, held, protect, there, covered, lots
-):
+def test_a_stop_that_is_held_back_does_not_go_out(made, held, protect, there, covered):
     orders = [made.order(1, made.stop(STOP_AT, covered))] if covered else []
     held_back = held(*orders, there=there)
     if there is None:
         held_back = replace(held_back, there_lots=None)
-    steps = protect(held_back, plan=NO_TARGET, unshown_lots={LONG: 0})
-    assert steps == (() if lots is None else (Place(intent=stop(lots)),))
-    assert protect(held_back, plan=NO_TARGET, unshown_lots={SHORT: 0}) != ()
+    assert protect(held_back, plan=NO_TARGET, most_lots={LONG: 0}) == ()
+    assert protect(held_back, plan=NO_TARGET, most_lots={SHORT: 0}) != ()
 
 
 def test_with_a_stop_that_is_held_back_nothing_makes_room_for_it(made, held, protect):
     sale = made.order(1, replace(made.target(1_200_000), purpose=Purpose.CLOSE))
-    held_back = {"account": "spot", "unshown_lots": {LONG: 0}}
+    held_back = {"account": "spot", "most_lots": {LONG: 0}}
     assert protect(held(sale, there=0), **held_back) == ()
     shown = (gone(sale, Reason.STOP_PLACED), Place(intent=stop(1)))
-    assert protect(held(sale, there=1), **held_back) == shown
+    assert protect(held(sale, there=1), account="spot") == shown
     entry = made.order(9, made.entry(990_000, id="T.entry.1"))
     four = [made.order(number, made.stop(STOP_AT, 20, id=f"{number}")) for number in range(1, 5)]
-    assert protect(held(*four, entry, there=80), unshown_lots={LONG: 0}) == ()
+    assert protect(held(*four, entry, there=80), most_lots={LONG: 0}) == ()
 
 
 def test_what_can_have_no_stop_is_closed_though_stops_are_held_back(made, held, protect):
     some = made.order(1, made.stop(STOP_AT, 60))
     shown = held(some, there=60, mark=STOP_AT)
-    steps = protect(shown, unshown_lots={LONG: 0})
+    steps = protect(shown, most_lots={LONG: 0})
     assert steps == (
         gone(some, Reason.EXIT_UNPROTECTED),
         Place(intent=close(60, Reason.EXIT_UNPROTECTED, number=2)),
     )
-    assert protect(held(some, there=60), unshown_lots={LONG: 0}) == ()
+    assert protect(held(some, there=60), most_lots={LONG: 0}) == ()
 
 
 def test_a_side_that_is_held_back_holds_up_nothing_else(made, held, protect):
@@ -578,23 +574,24 @@ def test_a_side_that_is_held_back_holds_up_nothing_else(made, held, protect):
     both = replace(both, positions=(*both.positions, short), there_lots={LONG: 0, SHORT: 0})
     of_short = Place(intent=stop(50, 1_025_000, side=SHORT, number=2))
     more = {"plan": None, "policy": PolicyName.TARGET}
-    assert protect(both, unshown_lots={LONG: 0}, **more) == (of_short,)
+    assert protect(both, most_lots={LONG: 0}, **more) == (of_short,)
     orphan = made.order(1, made.stop(STOP_AT, side=SHORT))
-    assert protect(held(orphan, there=0), unshown_lots={LONG: 0}) == (gone(orphan),)
+    assert protect(held(orphan, there=0), most_lots={LONG: 0}) == (gone(orphan),)
 
 
 @pytest.mark.parametrize(
     ("there", "covered", "most", "lots"),
     [
         *((0, 0, 1, 1), (0, 0, 99, 99), (0, 0, 100, 100), (0, 0, 101, 100)),
-        *((60, 60, 39, 39), (60, 60, 41, 40), (0, 60, 41, 40), (80, 60, 3, 20), (3, 0, 9, 3)),
+        *((60, 60, 39, 39), (60, 60, 41, 40), (0, 60, 41, 40), (80, 60, 3, 3), (80, 60, 21, 20)),
+        *((3, 0, 9, 3), (3, 0, 2, 2), (3, 0, 3, 3)),
     ],
 )
-def test_where_nothing_shows_a_stop_is_for_as_much_as_may_be_and_needs_one(
+def test_a_stop_is_for_as_much_as_may_be_and_needs_one(
     made, held, protect, there, covered, most, lots
 ):
     orders = [made.order(1, made.stop(STOP_AT, covered))] if covered else []
-    steps = protect(held(*orders, there=there), plan=NO_TARGET, unshown_lots={LONG: most})
+    steps = protect(held(*orders, there=there), plan=NO_TARGET, most_lots={LONG: most})
     assert steps == (Place(intent=stop(lots)),)
 
 
@@ -609,6 +606,14 @@ def test_where_nothing_shows_that_a_stop_is_for_its_target_follows_one_that_was_
     placed, *others = protect(held(*orders, small, there=there))
     assert placed.intent.purpose is Purpose.STOP
     assert others == [gone(small, after=after), of_all]
+
+
+@pytest.mark.parametrize(("most", "after"), [(39, "T.stop.1"), (40, None), (41, None)])
+def test_the_target_follows_a_stop_of_a_part_that_was_taken(made, held, protect, most, after):
+    some = made.order(1, made.stop(STOP_AT, 60))
+    placed, target_of_all = protect(held(some, there=100), most_lots={LONG: most})
+    assert placed == Place(intent=stop(min(most, 40)))
+    assert target_of_all == Place(intent=target(100, number=2), after=after)
 
 
 def test_more_than_four_stops_end_an_entry_too(made, held, protect):

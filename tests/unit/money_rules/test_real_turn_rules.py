@@ -18,6 +18,7 @@ from shared.core.types import (
 )
 from shared.orders.own_book import value_holdings
 from shared.turn.state import CandleProgress
+from shared.turn.steps import BARE
 from shared.turn.turn import Ending, newest
 from tests.support.begun_turns import AT, MINUTE, PRICE, T0, quarters
 from tests.support.real_turns import LEDGER, Answering, RealTurn
@@ -142,15 +143,13 @@ def test_a_refusal_of_an_earlier_step_is_none_of_this_one(made, holds, begun):
 
 @pytest.mark.parametrize(
     ("there", "most", "lots"),
-    [(0, None, 40), (0, 0, 0), (0, 15, 15), (0, 50, 40), (1, 0, 1), (1, 15, 1)],
+    [(0, None, 40), (0, 0, 0), (0, 15, 15), (0, 50, 40), (1, 0, 0), (1, 15, 1), (20, 15, 15)],
 )
-def test_where_nothing_shows_a_stop_is_for_no_more_than_was_asked_for(
-    holds, begun, there, most, lots
-):
+def test_a_stop_is_for_no_more_than_was_asked_for(holds, begun, there, most, lots):
     it = begun(holds(there_lots={LONG: there}))
     held = it.turn.holdings
     turn = it.runs(
-        it.steps.protect(it.turn, part="p", unshown_lots=None if most is None else {LONG: most})
+        it.steps.protect(it.turn, part="p", most_lots=None if most is None else {LONG: most})
     )
     stops = [
         order.intent.lots for order in turn.holdings.orders if order.intent.purpose is Purpose.STOP
@@ -189,6 +188,35 @@ def test_a_real_account_is_valued_at_the_book_and_booked(made, holds, begun, mar
     assert turn.holdings == value_holdings(held, seen.book.mid, AT, kind=kind)
     assert turn.holdings.mark_price == seen.book.mid
     assert turn.state.ledger.mark_price == seen.book.mid
+
+
+# what has no stop
+
+
+@pytest.mark.parametrize("is_real", [True, False])
+@pytest.mark.parametrize(("covered", "refuses"), [(0, True), (39, True), (0, False), (40, True)])
+def test_what_a_real_exchange_does_not_let_be_protected_does_not_grow(
+    made, holds, begun, market, is_real, covered, refuses
+):
+    stop = (made.order(1, made.stop(9_000_000, covered)),) if covered else ()
+    held = holds(*stop, ledger=LEDGER if is_real else None, there_lots={LONG: 40})
+    hands = {"refuses": {Purpose.STOP: Reason.QUANTITY_HELD} if refuses else {}}
+    late = Issue(reason=Reason.LATENCY_HIGH, forbids_entry=True)
+    it = begun(held, hands=hands, plan=made.plan())
+    turn = it.runs(it.steps.look_at(it.turn, held, market(issues=(late,))))
+    is_bare = is_real and refuses and covered < 40
+    assert turn.market.issues == turn.issues == (late, BARE)[: 1 + is_bare]
+    assert BARE.forbids_entry
+    assert BARE.reason is Reason.POSITION_BARE
+
+
+def test_what_came_up_while_it_was_to_be_protected_is_told_too(made, holds, begun, market):
+    held = holds(there_lots={LONG: 40})
+    it = begun(held, hands={"refuses": {Purpose.STOP: Reason.QUANTITY_HELD}}, plan=made.plan())
+    it.hands.holds = replace(held, issues=(SHORTFALL,))
+    turn = it.runs(it.steps.look_at(it.turn, held, market()))
+    assert turn.issues == (SHORTFALL, BARE)
+    assert turn.market.issues == (BARE,)
 
 
 # stops for more than is there

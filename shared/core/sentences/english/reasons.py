@@ -165,6 +165,8 @@ SENTENCES = {
     "reasons.then.position_unexplained": "more was held than the bot had bought",
     "reasons.now.position_short": "less is held than the bot has bought",
     "reasons.then.position_short": "less was held than the bot had bought",
+    "reasons.now.position_bare": "a position has no stop of its size",
+    "reasons.then.position_bare": "a position had no stop of its size",
     "reasons.now.another_writer": "somebody else sends orders like the bot's",
     "reasons.then.another_writer": "somebody else sent orders like the bot's",
     "reasons.now.margin_called": "the margin account is not in order",
