@@ -19,7 +19,7 @@ from shared.core.clock import Clock, SystemClock
 from shared.core.errors import BadData, BadSettings
 from shared.core.logs import log
 from shared.core.masking import quote_value, register_secret_variables, register_secrets
-from shared.core.settings import Settings, is_loopback
+from shared.core.settings import Settings
 from shared.core.settings.original_variables import left_over
 from shared.core.types import Alert, Level, OrderIntent, PositionPlan, TickReport
 from shared.exchanges.bitbank.feed import BitbankFeed
@@ -119,11 +119,6 @@ def settings_from(environ: Mapping[str, str], **more: Any) -> Settings:
     register_secrets(*(environ[name] for name in SECRETS if environ.get(name)))
     register_secret_variables(environ)
     settings = configuration.load_settings(environ, **more)
-    if settings.mode == "live" and not is_loopback(settings.exchange.private_url):
-        raise BadSettings(
-            "BOT_MODE was live; this version sends live orders to a sandbox only",
-            remedy="set BOT_MODE=paper, or both exchange addresses to a sandbox on this machine",
-        )
     if environ.get("K_SERVICE"):
         for name, url, like in (
             ("BOT_STATE", settings.state, ", like firestore://PROJECT/DATABASE"),

@@ -92,9 +92,10 @@ REAL = {
 }
 
 
-def test_live_orders_go_to_no_real_exchange(environ: dict[str, str]) -> None:
-    for command in ("status", "tick"):
-        assert "set BOT_MODE=paper" in one_error(bot({**environ, **REAL}, command), 2)
+def test_real_money_needs_a_key_before_anything_is_sent(environ: dict[str, str]) -> None:
+    real = {**environ, **REAL}
+    assert "none was ever run" in bot(real, "status").stdout
+    assert "BITBANK_API_KEY" in one_error(bot(real, "tick"), 2)
 
 
 def test_a_sandbox_s_prices_never_lead_to_orders_at_bitbank(environ: dict[str, str]) -> None:
