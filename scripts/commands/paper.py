@@ -63,6 +63,11 @@ def start(*, interval: str | None, once: bool, foreground: bool, as_json: bool) 
     """
     environ = with_interval(os.environ, interval)
     settings = _settings(environ)
+    if settings.mode != "paper":
+        raise UserError(
+            f"BOT_MODE was {settings.mode}, and paper trades on paper only",
+            remedy="leave BOT_MODE out; a live bot's ticks are `scripts/bot serve tick`'s",
+        )
     for found in left_over(environ):
         click.echo(f"warning: {found}", err=True)
     place = SupervisorPaths.of(settings)

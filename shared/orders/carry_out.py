@@ -10,7 +10,7 @@ from typing import Protocol
 
 from shared.core.frozen import copy_with
 from shared.core.types import Book, OrderRecord, Outcome, PairRules, PositionPlan
-from shared.orders.plan import Cancel, Step, build_order_record
+from shared.orders.plan import Cancel, Place, Step, build_order_record
 
 TAKEN = frozenset({"accepted"})
 """Outcomes of an order that the exchange has."""
@@ -44,12 +44,15 @@ def carry_out(
 ) -> str | None:
     """Send the steps in order; the id of the opening intent that reached the exchange, if any did.
 
-    A step that waits for an order goes out only where the exchange said that it took that one.
-    `plan` belongs to what opens.
+    A step that waits for an order goes out only where the exchange said that it took that one, and
+    one that stands in for an order only where it said that it did not. `plan` belongs to what
+    opens.
     """
     opened = None
     for step in steps:
         if step.after is not None and not _is_taken(step.after, sender.records):
+            continue
+        if isinstance(step, Place) and not _is_needed(step, sender.records):
             continue
         record = sender.send(step, book=book, rules=rules, plan=plan)
         if record.what == "place" and record.intent.is_opening and record.outcome in ARRIVED:
@@ -79,6 +82,16 @@ def record_of(step: Step, outcome: Outcome) -> OrderRecord:
         record = build_order_record("cancel", step.order.intent, outcome)
         return copy_with(record, order_id=step.order.order_id, reason=step.reason)
     return build_order_record("place", step.intent, outcome)
+
+
+def _is_needed(step: Place, records: Sequence[OrderRecord]) -> bool:
+    """Whether it stands in for nothing, or for an order that was refused; an answer that was lost
+    may be that of an order in the market.
+    """
+    instead_of = step.instead_of
+    return instead_of is None or any(
+        record.outcome == "rejected" for record in records if record.intent.id == instead_of
+    )
 
 
 def _is_taken(intent_id: str, records: Sequence[OrderRecord]) -> bool:

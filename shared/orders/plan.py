@@ -6,7 +6,7 @@ An intent's id is `{tick}.{purpose}.{number}`, numbered within one call: give ea
 its own `tick` prefix.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import count
@@ -49,11 +49,12 @@ allows six live orders."""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Send this order; with `after` only where the order of that intent, earlier among the same
-    steps, was taken.
+    steps, was taken, and with `instead_of` only where that one was refused.
     """
 
     intent: OrderIntent
     after: str | None = None
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,9 @@ def protection(
     rules: PairRules | None = None,
     turn: str | None = None,
     is_blind: bool = False,
-    most_lots: Mapping[Side, int] | None = None,
+    unshown_lots: Mapping[Side, int] | None = None,
+    parts: Mapping[Side, Sequence[int]] | None = None,
+    held: Collection[Side] = (),
 ) -> tuple[Step, ...]:
     """What every tick does before anything else; needs neither candles nor model nor the public
     host.
@@ -132,8 +135,12 @@ def protection(
     market order. Where they cannot be read at all the caller goes on `is_blind`.
 
     Where the exchange shows nothing of a side that still needs a stop, it would refuse one, unless
-    what it shows is older than what it takes. So there a target follows a stop that was taken. A
-    stop is for no more than `most_lots` of its side, where that is given; none of 0.
+    what it shows is older than what it takes. So there a target follows a stop that was taken, and
+    a stop is for no more than `unshown_lots` of its side, where that is given; none of 0.
+
+    Where a stop of all that shows is refused, one of the first of its `parts` that is taken stands
+    instead, and no target beside it. Of a side of which something unseen holds a part (`held`) no
+    more is closed than stops of ours have held.
 
     >>> from shared.core.settings import load_settings
     >>> from decimal import Decimal
@@ -165,12 +172,13 @@ def protection(
     draft = _Draft(
         holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules
     )
-    draft.must_know_rules = draft.is_real and not is_blind
+    draft.must_know_rules, draft.held = draft.is_real and not is_blind, held
     steps: list[Step] = []
     for position in holdings.positions:
         mine = plan if plan is not None and plan.side is position.side else None
-        most = (most_lots or {}).get(position.side, position.lots)
-        steps += _guard_position(draft, position, mine, signal, most_lots=most)
+        most = (unshown_lots or {}).get(position.side, position.lots)
+        mine_parts = (parts or {}).get(position.side, ())
+        steps += _guard_position(draft, position, mine, signal, unshown_lots=most, parts=mine_parts)
     held = {position.side for position in holdings.positions}
     for order in holdings.orders:
         if order.intent.is_opening:
@@ -179,6 +187,15 @@ def protection(
         elif order.intent.side not in held and not order.has_ended(now_ms):
             steps.append(Cancel(order=order, reason=Reason.ORPHAN_CANCELED))
     return tuple(steps)
+
+
+def held_sides(records: Sequence[OrderRecord]) -> frozenset[Side]:
+    """The sides of which a stop was refused in this tick because something holds the quantity."""
+    return frozenset(
+        record.intent.side
+        for record in refused_stops(records)
+        if record.reason is Reason.QUANTITY_HELD
+    )
 
 
 def refused_stops(records: Sequence[OrderRecord]) -> tuple[OrderRecord, ...]:
@@ -202,6 +219,7 @@ def after_refused_stops(
     book: Book | None,
     rules: PairRules | None,
     is_blind: bool = False,
+    held: Collection[Side] = (),
 ) -> tuple[Step, ...]:
     """What a real exchange refuses to protect is closed.
 
@@ -209,14 +227,15 @@ def after_refused_stops(
     the position only does not show yet, it is waited for, and so it is where all that shows has its
     stop. Where one stop was to take the place of
     another, and there was no room for both, the old one goes first. A stop that an account on paper
-    refused is left to the next look, which has a book.
+    refused is left to the next look, which has a book. Of a side of which something unseen holds a
+    part (`held`) the stops that stand are worth more than a close that is refused as well.
     """
     draft = _Draft(
         holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules
     )
     if not draft.is_real:
         return ()
-    draft.must_know_rules = not is_blind
+    draft.must_know_rules, draft.held = not is_blind, held
     steps: list[Step] = []
     bare = uncovered_positions(holdings, now_ms=now_ms)
     for position in holdings.positions:
@@ -228,6 +247,8 @@ def after_refused_stops(
         targets = [order for order in closes if order.intent.purpose is Purpose.TARGET]
         if any(record.reason is Reason.QUANTITY_HELD for record in mine):
             steps += [Cancel(order=order, reason=Reason.STOP_PLACED) for order in targets]
+        elif position.side in held and _covered_lots(closes):
+            continue
         elif mine and _shown_bare_lots(holdings, position, closes) > 0:
             steps += _close_position(draft, position, Reason.EXIT_UNPROTECTED)
     return tuple(steps)
@@ -368,6 +389,7 @@ def orders(
     now_ms: int,
     deadline_at: int,
     settings: Settings,
+    held: Collection[Side] = (),
 ) -> tuple[Step, ...]:
     """What a decision asks for.
 
@@ -377,9 +399,18 @@ def orders(
     the other touch. REDUCE: close a part at market, the rest keeps a stop. EXIT: cancel what holds
     the position's quantity, then close at market, or by a crossing limit while market orders are
     forbidden. HOLD and DENY: nothing.
+
+    Of a side of which something unseen holds a part (`held`) nothing is reduced, and no more closed
+    than stops of ours have held.
     """
     draft = _Draft(
-        holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules
+        holdings=holdings,
+        tick=tick,
+        now_ms=now_ms,
+        settings=settings,
+        book=book,
+        rules=rules,
+        held=held,
     )
     if decision.action is Action.EXIT:
         return tuple(
@@ -389,7 +420,11 @@ def orders(
             for step in _close_position(draft, position, decision.reason)
         )
     if decision.action is Action.REDUCE:
-        mine = [position for position in holdings.positions if position.side is decision.side]
+        mine = [
+            position
+            for position in holdings.positions
+            if position.side is decision.side and position.side not in held
+        ]
         return tuple(
             step for position in mine for step in _reduce_position(draft, position, decision)
         )
@@ -439,6 +474,7 @@ def watched_target(
     settings: Settings,
     now_ms: int,
     rules: PairRules | None = None,
+    held: Collection[Side] = (),
 ) -> tuple[Step, ...]:
     """Take the profit of a position whose target cannot rest (spot: the stop locks the coins;
     margin: it was refused).
@@ -449,7 +485,13 @@ def watched_target(
     if plan is None or book is None:
         return ()
     draft = _Draft(
-        holdings=holdings, tick=tick, now_ms=now_ms, settings=settings, book=book, rules=rules
+        holdings=holdings,
+        tick=tick,
+        now_ms=now_ms,
+        settings=settings,
+        book=book,
+        rules=rules,
+        held=held,
     )
     for position in holdings.positions:
         rests = any(
@@ -484,7 +526,7 @@ class _Draft:
     """What all steps of one call share."""
 
     __slots__ = (
-        *("_numbers", "_tick", "book", "holdings", "must_know_rules", "now_ms", "rules"),
+        *("_numbers", "_tick", "book", "held", "holdings", "must_know_rules", "now_ms", "rules"),
         "settings",
     )
 
@@ -497,13 +539,14 @@ class _Draft:
         settings: Settings,
         book: Book | None,
         rules: PairRules | None,
+        held: Collection[Side] = (),
     ) -> None:
         self.holdings = holdings
         self.now_ms = now_ms
         self.settings = settings
         self.book = book
         self.rules = rules
-        self.must_know_rules = False
+        self.must_know_rules, self.held = False, held
         self._tick = tick
         self._numbers: Iterator[int] = count(1)
 
@@ -566,7 +609,8 @@ def _guard_position(
     plan: PositionPlan | None,
     signal: Signal | None,
     *,
-    most_lots: int,
+    unshown_lots: int,
+    parts: Sequence[int],
 ) -> list[Step]:
     closes = _closes(draft.holdings, position.side, draft.now_ms)
     missing = position.lots - _covered_lots(closes)
@@ -584,19 +628,29 @@ def _guard_position(
         return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
     shown = _shown_bare_lots(draft.holdings, position, closes)
     # where fills go on, a stop of all would be refused again and again for the newest of them
-    lots = min(shown if shown > 0 else missing, most_lots)
+    lots = shown if shown > 0 else min(missing, unshown_lots)
     stop = _stop(draft, position, lots, trigger)
     if draft.mark is not None and stop.is_reached(int(draft.mark)):
         return list(_close_position(draft, position, Reason.EXIT_UNPROTECTED))
     if not lots:
         return []
-    target = _target(draft, position, plan, closes)
+    target = [] if parts else _target(draft, position, plan, closes)
     return [
         *_unlock_coins(draft, closes),
         Place(intent=stop),
+        *_smaller_stops(draft, stop, parts),
         *_end_of_entries(draft, position, closes),
-        *(target if lots == shown else (copy_with(step, after=stop.id) for step in target)),
+        *(target if shown > 0 else (copy_with(step, after=stop.id) for step in target)),
     ]
+
+
+def _smaller_stops(draft: _Draft, stop: OrderIntent, parts: Sequence[int]) -> Iterator[Step]:
+    """Stops of a part, each only where the one before was refused."""
+    before = stop
+    for lots in parts:
+        smaller = copy_with(stop, id=draft.next_id(Purpose.STOP), lots=lots)
+        yield Place(intent=smaller, instead_of=before.id)
+        before = smaller
 
 
 def _end_of_entries(draft: _Draft, position: Position, closes: list[Order]) -> list[Step]:
@@ -816,6 +870,9 @@ def _close_position(draft: _Draft, position: Position, reason: Reason) -> tuple[
     than nothing.
     """
     lots = _closable_lots(draft.holdings, position)
+    covered = _covered_lots(_closes(draft.holdings, position.side, draft.now_ms))
+    if position.side in draft.held and covered:
+        lots = min(lots, covered)
     if draft.is_suspended or not lots:
         return ()
     mine = [order for order in draft.holdings.orders if order.intent.side is position.side]

@@ -32,6 +32,7 @@ from shared.core.types import (
     Position,
     PositionPlan,
     Purpose,
+    Side,
     Timeframe,
 )
 from shared.exchanges.paper import account as accounts
@@ -109,6 +110,11 @@ class AccountInHand:
     is_attended = False
     has_unfound_entry = False
     is_shutting_down = False
+
+    @property
+    def lost_stop_lots(self) -> dict[Side, int]:
+        """No answer is lost."""
+        return {}
 
     def reconcile(self, now_ms: int) -> Holdings:
         """Settle the account from the final candles of the path; what the state has `counted` need

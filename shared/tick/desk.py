@@ -142,6 +142,17 @@ class Desk:
         return any(one.intent.is_opening for one in self._unfound.values())
 
     @property
+    def lost_stop_lots(self) -> dict[Side, int]:
+        """For how many lots of a side stops may be in the market of which no answer told, in this
+        tick or in one before.
+        """
+        asked = [one.intent for one in self._asked_about() if one.intent.purpose is Purpose.STOP]
+        return {
+            side: sum(intent.lots for intent in asked if intent.side is side)
+            for side in {intent.side for intent in asked}
+        }
+
+    @property
     def is_shutting_down(self) -> bool:
         """Whether this process was asked to end; an account on paper needs nobody who stays."""
         return self._shutdown is not None and self.is_attended and self._shutdown()

@@ -44,7 +44,8 @@ def attend(steps: Steps, turn: Turn, market: Market | None, *, part: str = "a") 
 
     What is bare is read at every look. Its stop is sent at the look that shows the position; until
     then the first is refused, and so it is sent again at growing distances only, in case what shows
-    is older than what the exchange would take. Where what shows is refused, a part of it is tried.
+    is older than what the exchange would take. Where what shows is refused again and again,
+    something that nobody sees holds a part of it: an entry that grows it ends, and parts are tried.
 
     A process that was asked to end has seconds: what is known of the entry is cancelled before
     anything is read, and a stop is sent at once, whatever was refused before.
@@ -62,6 +63,7 @@ def attend(steps: Steps, turn: Turn, market: Market | None, *, part: str = "a") 
     >>> hands = SimpleNamespace(
     ...     is_shutting_down=False,
     ...     has_unfound_entry=False,
+    ...     lost_stop_lots={},
     ...     holdings=lambda _now: ended,
     ...     records=[],
     ... )
@@ -96,7 +98,8 @@ def attend(steps: Steps, turn: Turn, market: Market | None, *, part: str = "a") 
                 entry = _own_entry(turn)
                 if entry is None and not hands.has_unfound_entry and not _is_bare(steps, turn):
                     return turn
-                if _is_due_to_end(steps, ends_at):
+                is_stuck = entry is not None and entry.intent.side in refusals.stuck
+                if is_stuck or _is_due_to_end(steps, ends_at):
                     _end_entry(steps, entry)
             failure = None
         except LeaseLost:
@@ -143,12 +146,16 @@ def _look(
     holdings = hands.holdings(clock.now_ms())
     turn = yield from steps.book(turn, _at_book(steps, holdings, market))
     now_ms, sent, orders = clock.now_ms(), len(hands.records), len(holdings.orders)
+    least = 1 if market is None or market.rules is None else max(1, market.rules.min_lots)
     shown = planning.shown_bare_lots(holdings, now_ms=now_ms)
-    most = refusals.most_lots(shown, hands.records, orders=orders, now_ms=now_ms)
+    parts = refusals.parts(shown, lost=hands.lost_stop_lots, least=least, orders=orders)
+    unshown = refusals.unshown_lots(now_ms)
     try:
-        return (yield from steps.protect(turn, market, part=part, most_lots=most))
+        return (
+            yield from steps.protect(turn, market, part=part, unshown_lots=unshown, parts=parts)
+        )
     finally:
-        refusals.note(hands.records[sent:], shown, now_ms=clock.now_ms())
+        refusals.note(hands.records[sent:], shown, least=least, now_ms=clock.now_ms())
 
 
 def _at_book(steps: Steps, holdings: Holdings, market: Market | None) -> Holdings:

@@ -3,10 +3,10 @@
 A tick and a replay each have their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from shared.core.types import Holdings, Issue, Market, Signal
+from shared.core.types import Holdings, Issue, Market, Side, Signal
 from shared.orders.carry_out import Sender
 from shared.turn.turn import Ending
 
@@ -48,6 +48,11 @@ class Hands(Sender, Protocol):
     @property
     def has_unfound_entry(self) -> bool:
         """Whether an entry of this tick may be in the market though no answer said so."""
+        ...
+
+    @property
+    def lost_stop_lots(self) -> Mapping[Side, int]:
+        """For how many lots of a side stops may be in the market of which no answer told."""
         ...
 
     @property

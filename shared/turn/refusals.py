@@ -1,9 +1,9 @@
-"""How large a stop may be, and how soon it is sent again, after it was refused. Pure.
+"""What was refused of the stops that a tick sends while it attends, and what is sent next. Pure.
 
 A stop is refused for three things that look alike: the exchange does not know the position yet,
-something of which nobody can know holds a part of it, or nothing is wrong and an order of ours has
-gone a moment too late. So what does not show is asked for at growing distances, and what shows as
-often as it may be taken, then in smaller and smaller sizes: a part that is protected is better than
+something that nobody sees holds a part of it, or an order of ours has gone a moment too late. So
+what does not show is asked for at growing distances; what shows is asked for at every look, and
+once that was refused thrice smaller parts of it besides: a part that is protected is better than
 none.
 """
 
@@ -22,16 +22,17 @@ LONGEST_PAUSE_MS = 8_000
 """The longest of these pauses: where what shows is not true, so that a stop would be taken, a
 position is bare for so much longer at the most."""
 WHOLE_TRIES = 3
-"""So often a stop of all that shows is sent at consecutive looks: what was cancelled to make room
-for it may need them to be gone."""
-MOST_ORDERS_BESIDE = 3
-"""Beside more orders of ours no stop of a part is sent: it, a target and an order that nobody can
-see are six with these."""
+"""So often a stop of all that shows is refused at consecutive looks before parts of it are tried:
+what was cancelled to make room for it may need them to be gone."""
+PARTS_A_LOOK = 5
+"""So many parts are tried at one look, each where the one before was refused."""
+MOST_ORDERS_BESIDE = 4
+"""Beside more orders of ours no part is tried: with it and one that nobody sees they are six."""
 
 
-def smaller_sizes(lots: int, held_lots: Collection[int] = ()) -> Iterator[int]:
+def smaller_sizes(lots: int, held_lots: Collection[int] = (), *, least: int = 1) -> Iterator[int]:
     """The sizes in which a stop of so many lots is tried after it was refused, each once, down to
-    a single lot.
+    the `least` that the exchange takes.
 
     Something that nobody sees may hold one of `held_lots` of the position, so that what that would
     leave comes first. Then ever more is left out, so that little stays bare where little is held;
@@ -39,10 +40,10 @@ def smaller_sizes(lots: int, held_lots: Collection[int] = ()) -> Iterator[int]:
 
     >>> list(smaller_sizes(180, [7]))
     [173, 179, 178, 176, 172, 164, 148, 116, 58, 29, 14, 7, 3, 1]
-    >>> list(smaller_sizes(2)), list(smaller_sizes(1)), list(smaller_sizes(7, [7, 5]))
-    ([1], [], [2, 6, 5, 1])
+    >>> list(smaller_sizes(7, [7, 5])), list(smaller_sizes(60, least=10)), list(smaller_sizes(1))
+    ([2, 6, 5, 1], [59, 58, 56, 52, 44, 22, 11], [])
     """
-    return iter(dict.fromkeys(_sizes(lots, held_lots)))
+    return (size for size in dict.fromkeys(_sizes(lots, held_lots)) if size >= least)
 
 
 def _sizes(lots: int, held_lots: Collection[int]) -> Iterator[int]:
@@ -56,85 +57,54 @@ def _sizes(lots: int, held_lots: Collection[int]) -> Iterator[int]:
         yield size
 
 
-def lost_stop_lots(records: Sequence[OrderRecord], side: Side) -> int:
-    """For how many lots stops of a side were sent of which no answer told."""
-    return sum(
-        record.intent.lots
-        for record in records
-        if _is_stop(record) and record.intent.side is side and record.outcome == "unknown"
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedStops:
-    """What was refused of a side, one stop after another: how often, the last one's size and
-    reason, and until when it is held back where that matters.
+    """What was refused of a side, one stop after another: the size of the last whole one, and until
+    when it is held back where nothing shows.
 
-    `shown_lots` showed and had no stop when it was, and of as many not a single one was taken as
-    are `held_lots`.
+    Of what shows `tries` were refused whole because something holds the quantity, and so many
+    `parts` since when `shown_lots` showed; of as many as are `held_lots` not even the last part was
+    taken.
 
     >>> refused = RefusedStops(
-    ...     tries=1,
-    ...     lots=12,
-    ...     reason=Reason.QUANTITY_HELD,
-    ...     shown_lots=0,
-    ...     pause_ms=2_000,
-    ...     until=14_000,
-    ...     held_lots=0,
+    ...     lots=12, pause_ms=2_000, until=14_000, tries=3, parts=1, shown_lots=12, held_lots=0
     ... )
-    >>> refused.most_lots(shown_lots=0, lost_lots=0, may_be_part=True, now_ms=13_999)
-    0
-    >>> refused.most_lots(shown_lots=12, lost_lots=0, may_be_part=True, now_ms=13_999)
-    12
+    >>> refused.unshown_lots(13_999), refused.unshown_lots(14_000)
+    (0, 12)
+    >>> refused.next_parts(12, lost_lots=0, least=1)
+    (10, 8, 4, 2, 1)
     """
 
-    tries: int
     lots: int
-    reason: Reason | None
-    shown_lots: int
     pause_ms: int
     until: int
+    tries: int
+    parts: int
+    shown_lots: int
     held_lots: int
 
-    def most_lots(self, *, shown_lots: int, lost_lots: int, may_be_part: bool, now_ms: int) -> int:
-        """How large the next stop may be: 0, none now.
-
-        For nothing that shows it is as large as the one before: of what was filled since nobody may
-        know yet.
+    def unshown_lots(self, now_ms: int) -> int:
+        """How large a stop may be that is for nothing that shows: none in a pause, and then as
+        large as the one before. Of what was filled since nobody may know yet.
         """
-        if shown_lots <= 0:
-            return self._after_pause(self.lots, now_ms)
-        if shown_lots <= self.held_lots:
-            return self._after_pause(shown_lots, now_ms)
-        tries = self.tries_of_more
-        if tries < WHOLE_TRIES:
-            return shown_lots
-        if self.reason is Reason.QUANTITY_HELD and may_be_part:
-            sizes = smaller_sizes(shown_lots, (lost_lots, self.held_lots))
-            part = next(islice(sizes, tries - WHOLE_TRIES, None), 0)
-            if part:
-                return part
-        return self._after_pause(shown_lots, now_ms)
+        return 0 if now_ms < self.until else self.lots
 
-    @property
-    def tries_of_more(self) -> int:
-        """How often more than was held was refused so far: never, where nothing showed of it, and
-        whole, where all of it was held: what was filled since may be free.
-        """
-        if self.shown_lots <= 0:
-            return 0
-        return WHOLE_TRIES if self.shown_lots <= self.held_lots else self.tries
-
-    def _after_pause(self, lots: int, now_ms: int) -> int:
-        return 0 if now_ms < self.until else lots
+    def next_parts(self, shown_lots: int, *, lost_lots: int, least: int) -> tuple[int, ...]:
+        """The parts that are tried at the next look where so much shows."""
+        if self.tries < WHOLE_TRIES or shown_lots <= self.held_lots:
+            return ()
+        sizes = [*smaller_sizes(shown_lots, (lost_lots, self.held_lots), least=least)]
+        # what was filled since all was held may be free
+        parts = 0 if self.shown_lots <= self.held_lots else self.parts
+        return tuple(islice(sizes, parts if parts < len(sizes) else 0, None))[:PARTS_A_LOOK]
 
 
 class Refusals:
     """What was refused of each side since a tick began to attend.
 
     >>> refusals = Refusals()
-    >>> refusals.most_lots({Side.LONG: 12}, (), orders=0, now_ms=0)
-    {}
+    >>> refusals.unshown_lots(0), refusals.parts({Side.LONG: 12}, lost={}, least=1, orders=0)
+    ({}, {})
     """
 
     __slots__ = ("_by_side",)
@@ -142,66 +112,92 @@ class Refusals:
     def __init__(self) -> None:
         self._by_side: dict[Side, RefusedStops] = {}
 
-    def most_lots(
-        self,
-        shown: Mapping[Side, int],
-        records: Sequence[OrderRecord],
-        *,
-        orders: int,
-        now_ms: int,
-    ) -> dict[Side, int]:
-        """How large a stop of each side may be whose last was refused.
+    def unshown_lots(self, now_ms: int) -> dict[Side, int]:
+        """How large a stop of each side may be whose last was refused, where nothing shows."""
+        return {side: refused.unshown_lots(now_ms) for side, refused in self._by_side.items()}
 
-        `shown` are the lots of each position that show and have no stop, `records` what the tick
-        has sent, `orders` how many orders of ours rest.
+    def parts(
+        self, shown: Mapping[Side, int], *, lost: Mapping[Side, int], least: int, orders: int
+    ) -> dict[Side, tuple[int, ...]]:
+        """The parts of each position that are tried where all that shows is refused.
+
+        `shown` are the lots of each position that show and have no stop, `lost` those that stops
+        may hold of which no answer told, `orders` how many orders of ours rest.
         """
+        if orders > MOST_ORDERS_BESIDE:
+            return {}
         return {
-            side: refused.most_lots(
-                shown_lots=shown[side],
-                lost_lots=lost_stop_lots(records, side),
-                may_be_part=orders <= MOST_ORDERS_BESIDE,
-                now_ms=now_ms,
-            )
+            side: refused.next_parts(shown[side], lost_lots=lost.get(side, 0), least=least)
             for side, refused in self._by_side.items()
             if side in shown
         }
 
+    @property
+    def stuck(self) -> frozenset[Side]:
+        """The sides of which something holds a part, as far as can be said."""
+        return frozenset(
+            side for side, refused in self._by_side.items() if refused.tries >= WHOLE_TRIES
+        )
+
     def note(
-        self, records: Sequence[OrderRecord], shown: Mapping[Side, int], *, now_ms: int
+        self,
+        records: Sequence[OrderRecord],
+        shown: Mapping[Side, int],
+        *,
+        least: int,
+        now_ms: int,
     ) -> None:
         """Count each stop that was refused while so much was `shown`.
 
-        One that was not refused ends that, unless it was for a part: then the rest is tried whole
-        once, and in smaller sizes.
+        One that was not refused ends that, unless it was for a part: then the rest is tried.
         """
         for record in records:
             side = record.intent.side
-            if _is_stop(record) and side in shown:
-                after = _after(self._by_side.pop(side, None), record, shown[side], now_ms)
+            is_stop = record.what == "place" and record.intent.purpose is Purpose.STOP
+            if is_stop and side in shown:
+                before = self._by_side.pop(side, None)
+                after = _after(before, record, shown[side], least=least, now_ms=now_ms)
                 if after is not None:
                     self._by_side[side] = after
 
 
-def _is_stop(record: OrderRecord) -> bool:
-    return record.what == "place" and record.intent.purpose is Purpose.STOP
-
-
 def _after(
-    before: RefusedStops | None, record: OrderRecord, shown: int, now_ms: int
+    before: RefusedStops | None, record: OrderRecord, shown: int, *, least: int, now_ms: int
 ) -> RefusedStops | None:
     lots = record.intent.lots
+    is_part = before is not None and lots < shown
     if record.outcome == "rejected":
-        ms = FIRST_PAUSE_MS if before is None else min(2 * before.pause_ms, LONGEST_PAUSE_MS)
-        held = 0 if before is None else before.held_lots
-        return RefusedStops(
-            tries=1 if before is None else before.tries_of_more + 1,
-            lots=lots,
-            reason=record.reason,
+        if before is None or not is_part:
+            return _after_whole(before, record, shown, now_ms)
+        is_all_held = lots <= min(smaller_sizes(shown, least=least), default=lots)
+        return copy_with(
+            before,
+            parts=before.parts + 1,
             shown_lots=shown,
-            pause_ms=ms,
-            until=now_ms + ms,
-            held_lots=max(held, shown) if lots == 1 else held,
+            held_lots=max(before.held_lots, shown) if is_all_held else before.held_lots,
         )
-    if before is None or record.outcome != "accepted" or lots >= shown:
+    if before is None or not is_part or record.outcome != "accepted":
         return None
-    return copy_with(before, tries=WHOLE_TRIES - 1, shown_lots=shown - lots, until=now_ms)
+    return copy_with(before, parts=0, shown_lots=shown - lots)
+
+
+def _after_whole(
+    before: RefusedStops | None, record: OrderRecord, shown: int, now_ms: int
+) -> RefusedStops:
+    ms = FIRST_PAUSE_MS if before is None else min(2 * before.pause_ms, LONGEST_PAUSE_MS)
+    refused = RefusedStops(
+        lots=record.intent.lots,
+        pause_ms=ms,
+        until=now_ms + ms,
+        tries=0,
+        parts=0,
+        shown_lots=shown,
+        held_lots=0,
+    )
+    if shown <= 0 or record.reason is not Reason.QUANTITY_HELD:
+        return refused
+    if before is None:
+        return copy_with(refused, tries=1)
+    return copy_with(
+        refused, tries=before.tries + 1, parts=before.parts, held_lots=before.held_lots
+    )

@@ -8,7 +8,7 @@ half-way, what it found and did until then stands: a stop that was placed, an or
 the market.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -132,12 +132,14 @@ class Steps:
         *,
         part: str,
         is_blind: bool = False,
-        most_lots: Mapping[Side, int] | None = None,
+        unshown_lots: Mapping[Side, int] | None = None,
+        parts: Mapping[Side, Sequence[int]] | None = None,
     ) -> Found:
         """What is held gets its stop, orphans go.
 
-        Needs neither the path nor candles nor model; `part` begins the ids. A stop is for no more
-        than `most_lots` of its side, where that is given.
+        Needs neither the path nor candles nor model; `part` begins the ids. Where nothing shows
+        that a stop could be for it is for no more than `unshown_lots`; where one of all that shows
+        is refused, `parts` of it are tried.
         """
         holdings = turn.holdings
         if holdings is None:
@@ -157,7 +159,9 @@ class Steps:
             rules=rules,
             turn=turn.occasion.name,
             is_blind=is_blind,
-            most_lots=most_lots,
+            unshown_lots=unshown_lots,
+            parts=parts,
+            held=planning.held_sides(self.hands.records),
         )
         if not steps:
             return turn
@@ -177,6 +181,7 @@ class Steps:
             book=book,
             rules=rules,
             is_blind=is_blind,
+            held=planning.held_sides(self.hands.records),
         )
         if not steps:
             return turn
@@ -385,6 +390,7 @@ class Steps:
                 deadline_at=turn.occasion.scheduled_at
                 + int(self.settings.tick.no_new_order_after_seconds * 1000),
                 settings=self.settings,
+                held=planning.held_sides(self.hands.records),
             )
         if not _is_path_known(holdings, now_ms):
             return ()
@@ -396,6 +402,7 @@ class Steps:
             tick=turn.occasion.name + "d",
             now_ms=now_ms,
             settings=self.settings,
+            held=planning.held_sides(self.hands.records),
         )
 
     def cover(self, turn: Turn, market: Market | None) -> Found:

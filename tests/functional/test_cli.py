@@ -98,6 +98,11 @@ def test_real_money_needs_a_key_before_anything_is_sent(environ: dict[str, str])
     assert "BITBANK_API_KEY" in one_error(bot(real, "tick"), 2)
 
 
+def test_paper_never_starts_with_real_money(environ: dict[str, str]) -> None:
+    said = one_error(bot({**environ, **REAL}, "paper", "start"), 2)
+    assert "BOT_MODE was live, and paper trades on paper only" in said
+
+
 def test_a_sandbox_s_prices_never_lead_to_orders_at_bitbank(environ: dict[str, str]) -> None:
     for name in ("PUBLIC_URL", "PRIVATE_URL"):
         mixed = {**environ, **REAL, f"BOT_EXCHANGE__{name}": environ[f"BOT_EXCHANGE__{name}"]}

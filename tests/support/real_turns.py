@@ -1,5 +1,6 @@
 """A turn at a real exchange whose account answers what a test says, and notes what it is asked."""
 
+from collections import Counter
 from dataclasses import replace
 
 from shared.core.reasons import Reason
@@ -89,6 +90,14 @@ class Answering:
         if refusal is None:
             self._take(order, is_cancel=is_cancel)
         return self.records[-1]
+
+    @property
+    def lost_stop_lots(self):
+        lost = Counter()
+        for record in self.records:
+            if record.outcome == "unknown" and record.intent.purpose is Purpose.STOP:
+                lost[record.intent.side] += record.intent.lots
+        return lost
 
     def _refusal(self, intent):
         if self.room_lots is not None and intent.purpose is Purpose.STOP:

@@ -9,7 +9,7 @@ import pytest
 
 from shared.core.errors import LeaseLost, Unavailable
 from shared.core.reasons import Reason
-from shared.core.types import Purpose, Rejected, Side
+from shared.core.types import PairRules, Purpose, Rejected, Side
 from shared.orders.carry_out import record_of
 from shared.orders.own_book import value_holdings
 from shared.orders.plan import Place
@@ -231,24 +231,26 @@ def sizes(hands):
     ]
 
 
-def test_a_stop_that_is_refused_for_another_reason_stays_whole_and_is_sent_ever_more_rarely(
-    made, holds, attended
-):
-    """Nothing that the exchange does not like of it depends on its size."""
-    for there in ({"there_lots": {Side.LONG: 40}}, {}):
-        refuses = dict.fromkeys((Purpose.STOP, Purpose.CLOSE), Reason.REJECTED_BY_EXCHANGE)
-        hands = Answering(holds(lots=40, **there), refuses=refuses)
+def test_where_something_shows_a_stop_that_is_refused_is_sent_at_every_look(made, holds, attended):
+    refuses = dict.fromkeys((Purpose.STOP, Purpose.CLOSE), Reason.REJECTED_BY_EXCHANGE)
+    for there, reasons in itertools.product((1, 40, None), (REFUSED, refuses)):
+        shown = {} if there is None else {"there_lots": {Side.LONG: there}}
+        hands = Answering(holds(lots=40, **shown), refuses=reasons)
         noted, _ = attended(hands, plan=made.plan())
-        assert placed(noted) == [0, 2_000, 4_000, *range(12_000, 110_001, 8_000)]
-        assert {*sizes(hands)} == {(40, False)}
+        assert sorted({*placed(noted)}) == list(range(0, 110_001, 2_000))
+        whole = there or 40
+        assert sizes(hands).count((whole, False)) == 56
+        assert {lots for lots, _ in sizes(hands)} == (
+            {40, 39, 38, 36, 32, 24, 12, 6, 3, 1} if reasons is REFUSED and whole == 40 else {whole}
+        )
 
 
 @pytest.mark.parametrize("rests", [False, True])
 def test_where_all_shows_and_is_refused_a_part_that_is_taken_is_looked_for(
     made, holds, attended, rests
 ):
-    """Seven of 180 lots are held by something that nobody sees: 172 are covered within 14 seconds,
-    and the rest in the pieces that are taken.
+    """Seven of 180 lots are held by something that nobody sees: 172 are covered at the fourth look,
+    and the last at the sixth. An entry that would go on growing the position ends.
     """
     hands = Answering(
         holds(lots=180, there_lots={Side.LONG: 180}, rests=rests), room_lots=173, ends=True
@@ -256,18 +258,18 @@ def test_where_all_shows_and_is_refused_a_part_that_is_taken_is_looked_for(
     noted, _ = attended(hands, plan=made.plan())
     assert sizes(hands)[:7] == [
         *([(180, False)] * 3),
-        *((179, False), (178, False), (176, False), (172, True)),
+        *((180, False), (179, False), (178, False), (176, False), (172, True))[:4],
     ]
-    assert placed(noted)[:8] == [*range(0, 14_000, 2_000), 14_000]
-    assert sizes(hands)[7:12] == [*((lots, False) for lots in (8, 7, 6, 4)), (2, False)]
-    assert sizes(hands)[12] == (1, True)
-    assert placed(noted)[12] == 24_000
-    # what is left is asked for whole once, in all its sizes, and then every eight seconds
-    assert sizes(hands)[13:19] == [*((lots, False) for lots in (7, 6, 5, 2, 1, 7))]
-    assert {*sizes(hands)[18:]} == {(7, False)}
-    waits = [later - at for at, later in itertools.pairwise(placed(noted)[18:])]
-    assert {*waits} == {8_000}
-    assert len(sizes(hands)) <= 32
+    assert sizes(hands)[7] == (172, True)
+    assert placed(noted)[:8] == [0, 2_000, 4_000, *([6_000] * 5)]
+    assert sizes(hands)[8:14] == [*((lots, False) for lots in (8, 7, 6, 4, 2)), (1, True)]
+    assert {*placed(noted)[8:14]} == {8_000}
+    assert sizes(hands)[14:19] == [*((lots, False) for lots in (7, 6, 5, 2, 1))]
+    assert {*sizes(hands)[19:]} == {(7, False)}
+    assert placed(noted)[19:] == list(range(12_000, 110_001, 2_000))
+    assert ((4_000, "cancel", ENTRY) in noted) is rests
+    ids = [name for _, what, *name in noted if what == "place"]
+    assert len({*map(tuple, ids)}) == len(ids)
 
 
 def test_what_a_stop_may_hold_of_which_no_answer_told_is_left_out_first(made, holds, attended):
@@ -283,32 +285,40 @@ def test_what_a_stop_may_hold_of_which_no_answer_told_is_left_out_first(made, ho
         },
     )
     attended(hands, plan=made.plan())
-    assert sizes(hands)[:5] == [(7, False), *([(180, False)] * 3), (173, True)]
+    assert sizes(hands)[:6] == [(7, False), *([(180, False)] * 4), (173, True)]
 
 
-def test_no_part_is_looked_for_beside_more_than_three_orders_of_ours(made, holds, attended):
-    """A fifth, a target and what nobody sees are six live ones."""
-    for number, lots in ((3, 19), (4, 20)):
+def test_no_part_is_looked_for_beside_more_than_four_orders_of_ours(made, holds, attended):
+    """A sixth may be what nobody sees."""
+    for number in (4, 5):
         stops = [made.order(20 + one, made.stop(9_000_000, 10)) for one in range(number)]
         shown = {Side.LONG: 10 * number + 20}
         hands = Answering(
             holds(*stops, lots=10 * number + 20, there_lots=shown), room_lots=10 * number
         )
         attended(hands, plan=made.plan())
-        assert sizes(hands)[2:5] == [(20, False), (lots, False), (2 * lots - 20, False)]
+        assert ((19, False) in sizes(hands)) is (number == 4)
+        assert (20, False) in sizes(hands)
 
 
-def test_where_more_is_filled_meanwhile_the_next_smaller_part_of_it_is_tried(made, holds, attended):
+def test_no_part_is_below_what_the_exchange_takes(made, holds, attended):
+    """With the rest of eight, which is refused for another reason, no stop that stands goes."""
+    market = made.market(book=made.book(at=AT), rules=PairRules(min_lots=10))
     hands = Answering(
-        holds(lots=100, there_lots={Side.LONG: 100}),
-        room_lots=0,
-        later={8_000: {"holds": holds(lots=120, there_lots={Side.LONG: 120})}},
+        holds(lots=180, there_lots={Side.LONG: 180}),
+        room_lots=173,
+        later={8_000: {"room_lots": None, "refuses": {Purpose.STOP: Reason.SIZE_BELOW_MINIMUM}}},
     )
-    attended(hands, plan=made.plan())
-    assert [lots for lots, _ in sizes(hands)[:6]] == [100, 100, 100, 99, 118, 116]
+    noted, _ = attended(hands, market, plan=made.plan())
+    assert (172, True) in sizes(hands)
+    assert {lots for lots, _ in sizes(hands)} == {180, 179, 178, 176, 172, 8}
+    assert [name for _, what, *name in noted if what == "cancel" and "stop" in name[0]] == []
+    assert [name for _, what, *name in noted if what == "place" and "close" in name[0]] == []
+    orders = {order.intent.purpose: order.remaining_lots for order in hands.holds.orders}
+    assert orders[Purpose.STOP] == 172
 
 
-def test_what_shows_is_asked_for_whole_again_once_it_did_not_show(made, holds, attended):
+def test_what_does_not_show_any_more_is_asked_for_whole(made, holds, attended):
     shown = holds(lots=40, there_lots={Side.LONG: 40})
     hands = Answering(
         shown,
@@ -319,18 +329,12 @@ def test_what_shows_is_asked_for_whole_again_once_it_did_not_show(made, holds, a
         },
     )
     noted, _ = attended(hands, plan=made.plan())
-    assert placed(noted)[:10] == [
-        0,
-        2_000,
-        4_000,
-        6_000,
-        14_000,
-        22_000,
-        24_000,
-        26_000,
-        *(28_000, 30_000),
+    at = [(one, lots) for one, (lots, _) in zip(placed(noted), sizes(hands), strict=True)]
+    assert [one for one in at if 8_000 <= one[0] < 24_000] == [(14_000, 40), (22_000, 40)]
+    assert [one for one in at if 24_000 <= one[0] < 31_000] == [
+        *((24_000, 40), (26_000, 40), (28_000, 40)),
+        *((30_000, lots) for lots in (40, 39, 38, 36, 32, 24)),
     ]
-    assert [lots for lots, _ in sizes(hands)[:10]] == [40, 40, 40, 39, 39, 39, 40, 40, 40, 39]
 
 
 def test_after_a_stop_that_was_taken_the_next_one_is_sent_as_if_none_had_been_refused(

@@ -130,3 +130,20 @@ def test_a_record_says_how_a_step_came_out(made):
     assert record_of(cancel, Accepted(order=order)) == OrderRecord(**told, outcome="accepted")
     assert record_of(cancel, no) == OrderRecord(**told, outcome="rejected", context={"a": "b"})
     assert record_of(cancel, lost) == OrderRecord(**told, outcome="unknown", context={"c": "d"})
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sent"),
+    [("accepted", "s"), ("unknown", "s"), ("denied", "s"), ("rejected", "sab")],
+)
+def test_what_stands_in_for_an_order_goes_out_only_where_that_one_was_refused(made, outcome, sent):
+    sender = Sending(s=outcome, a="rejected", b="accepted")
+    steps = [
+        Place(intent=made.stop(9_000_000, id="s")),
+        *(
+            Place(intent=made.stop(9_000_000, id=name), instead_of=before)
+            for before, name in ("sa", "ab", "bc", "cd")
+        ),
+    ]
+    carry_out(steps, sender)
+    assert sender.names == list(sent)

@@ -310,6 +310,22 @@ def test_an_entry_may_be_in_the_market_only_where_nobody_answered_it(
     assert it.desk.has_unfound_entry is unfound
 
 
+def test_stops_of_which_no_answer_told_may_hold_their_lots_until_they_are_found(made, entry):
+    before = OpenIntent(intent=made.stop(STOP, 5, id="b"), at=T0 - 9, until=T0 - 1)
+    other = OpenIntent(intent=made.close(9, id="c"), at=T0 - 9, until=T0 - 1)
+    found = [{}, {"b": Fate.FOUND}, {"s": Fate.FOUND}, {}]
+    exchange = Real(*(seen(BOOK, fates=one) for one in found), e=NOBODY_KNOWS, s=NOBODY_KNOWS)
+    it = Opened(made.settings(), exchange, open_intents=(before, other))
+    assert it.desk.lost_stop_lots == {Side.LONG: 5}
+    short = made.stop(STOP, 3, id="t", side=Side.SHORT)
+    it.sends(entry, made.stop(STOP, 2, id="s"), short)
+    said = []
+    for _ in found:
+        said.append(it.desk.lost_stop_lots)
+        it.asks()
+    assert said == [{Side.LONG: 7}, {Side.LONG: 7}, {Side.LONG: 2}, {}]
+
+
 def test_an_order_that_was_taken_is_followed_by_its_number(made, opened, entry):
     it = opened(x=NO, u=NOBODY_KNOWS)
     first = TrackedOrder(order=made.order(7, made.stop(STOP, id="old")))

@@ -95,7 +95,7 @@ def protect(made, settings):
 
 @pytest.fixture
 def after(settings):
-    def refused(holdings, *records, rules=RULES, is_blind=False, account="margin"):
+    def refused(holdings, *records, rules=RULES, is_blind=False, account="margin", **more):
         return planning.after_refused_stops(
             holdings,
             records,
@@ -105,6 +105,7 @@ def after(settings):
             book=None,
             rules=rules,
             is_blind=is_blind,
+            **more,
         )
 
     return refused
@@ -535,37 +536,41 @@ def test_a_stop_is_of_what_shows_and_has_none(made, held, protect, there, covere
 
 
 @pytest.mark.parametrize(
-    ("there", "covered"), [(0, 0), (1, 0), (60, 60), (59, 60), (61, 60), (None, 0)]
+    ("there", "covered", "lots"),
+    [(0, 0, None), (1, 0, 1), (60, 60, None), (59, 60, None), (61, 60, 1), (None, 0, 100)],
 )
-def test_a_stop_that_is_held_back_does_not_go_out(made, held, protect, there, covered):
+def test_a_stop_that_is_held_back_goes_out_once_something_shows_that_it_is_for(
+    made, held, protect, there, covered, lots
+):
     orders = [made.order(1, made.stop(STOP_AT, covered))] if covered else []
     held_back = held(*orders, there=there)
     if there is None:
         held_back = replace(held_back, there_lots=None)
-    assert protect(held_back, plan=NO_TARGET, most_lots={LONG: 0}) == ()
-    assert protect(held_back, plan=NO_TARGET, most_lots={SHORT: 0}) != ()
+    steps = protect(held_back, plan=NO_TARGET, unshown_lots={LONG: 0})
+    assert steps == (() if lots is None else (Place(intent=stop(lots)),))
+    assert protect(held_back, plan=NO_TARGET, unshown_lots={SHORT: 0}) != ()
 
 
 def test_with_a_stop_that_is_held_back_nothing_makes_room_for_it(made, held, protect):
     sale = made.order(1, replace(made.target(1_200_000), purpose=Purpose.CLOSE))
-    held_back = {"account": "spot", "most_lots": {LONG: 0}}
+    held_back = {"account": "spot", "unshown_lots": {LONG: 0}}
     assert protect(held(sale, there=0), **held_back) == ()
     shown = (gone(sale, Reason.STOP_PLACED), Place(intent=stop(1)))
-    assert protect(held(sale, there=1), account="spot") == shown
+    assert protect(held(sale, there=1), **held_back) == shown
     entry = made.order(9, made.entry(990_000, id="T.entry.1"))
     four = [made.order(number, made.stop(STOP_AT, 20, id=f"{number}")) for number in range(1, 5)]
-    assert protect(held(*four, entry, there=80), most_lots={LONG: 0}) == ()
+    assert protect(held(*four, entry, there=80), unshown_lots={LONG: 0}) == ()
 
 
 def test_what_can_have_no_stop_is_closed_though_stops_are_held_back(made, held, protect):
     some = made.order(1, made.stop(STOP_AT, 60))
     shown = held(some, there=60, mark=STOP_AT)
-    steps = protect(shown, most_lots={LONG: 0})
+    steps = protect(shown, unshown_lots={LONG: 0})
     assert steps == (
         gone(some, Reason.EXIT_UNPROTECTED),
         Place(intent=close(60, Reason.EXIT_UNPROTECTED, number=2)),
     )
-    assert protect(held(some, there=60), most_lots={LONG: 0}) == ()
+    assert protect(held(some, there=60), unshown_lots={LONG: 0}) == ()
 
 
 def test_a_side_that_is_held_back_holds_up_nothing_else(made, held, protect):
@@ -574,24 +579,23 @@ def test_a_side_that_is_held_back_holds_up_nothing_else(made, held, protect):
     both = replace(both, positions=(*both.positions, short), there_lots={LONG: 0, SHORT: 0})
     of_short = Place(intent=stop(50, 1_025_000, side=SHORT, number=2))
     more = {"plan": None, "policy": PolicyName.TARGET}
-    assert protect(both, most_lots={LONG: 0}, **more) == (of_short,)
+    assert protect(both, unshown_lots={LONG: 0}, **more) == (of_short,)
     orphan = made.order(1, made.stop(STOP_AT, side=SHORT))
-    assert protect(held(orphan, there=0), most_lots={LONG: 0}) == (gone(orphan),)
+    assert protect(held(orphan, there=0), unshown_lots={LONG: 0}) == (gone(orphan),)
 
 
 @pytest.mark.parametrize(
     ("there", "covered", "most", "lots"),
     [
         *((0, 0, 1, 1), (0, 0, 99, 99), (0, 0, 100, 100), (0, 0, 101, 100)),
-        *((60, 60, 39, 39), (60, 60, 41, 40), (0, 60, 41, 40), (80, 60, 3, 3), (80, 60, 21, 20)),
-        *((3, 0, 9, 3), (3, 0, 2, 2), (3, 0, 3, 3)),
+        *((60, 60, 39, 39), (60, 60, 41, 40), (0, 60, 41, 40), (80, 60, 3, 20), (3, 0, 9, 3)),
     ],
 )
-def test_a_stop_is_for_as_much_as_may_be_and_needs_one(
+def test_where_nothing_shows_a_stop_is_for_as_much_as_may_be_and_needs_one(
     made, held, protect, there, covered, most, lots
 ):
     orders = [made.order(1, made.stop(STOP_AT, covered))] if covered else []
-    steps = protect(held(*orders, there=there), plan=NO_TARGET, most_lots={LONG: most})
+    steps = protect(held(*orders, there=there), plan=NO_TARGET, unshown_lots={LONG: most})
     assert steps == (Place(intent=stop(lots)),)
 
 
@@ -606,14 +610,6 @@ def test_where_nothing_shows_that_a_stop_is_for_its_target_follows_one_that_was_
     placed, *others = protect(held(*orders, small, there=there))
     assert placed.intent.purpose is Purpose.STOP
     assert others == [gone(small, after=after), of_all]
-
-
-@pytest.mark.parametrize(("most", "after"), [(39, "T.stop.1"), (40, None), (41, None)])
-def test_the_target_follows_a_stop_of_a_part_that_was_taken(made, held, protect, most, after):
-    some = made.order(1, made.stop(STOP_AT, 60))
-    placed, target_of_all = protect(held(some, there=100), most_lots={LONG: most})
-    assert placed == Place(intent=stop(min(most, 40)))
-    assert target_of_all == Place(intent=target(100, number=2), after=after)
 
 
 def test_more_than_four_stops_end_an_entry_too(made, held, protect):
@@ -701,3 +697,96 @@ def test_a_stop_that_has_ended_is_no_surplus(made, held):
     it = held(made.order(1, entry))
     assert planning.has_surplus_stop(it, now_ms=T0 + 59_999)
     assert not planning.has_surplus_stop(it, now_ms=T0 + 60_000)
+
+
+# a part that something unseen holds
+
+
+def test_smaller_stops_stand_in_for_one_that_is_refused_and_no_target_beside_them(
+    made, held, protect
+):
+    steps = protect(held(there=100), parts={LONG: (93, 50), SHORT: (1,)})
+    assert steps == (
+        Place(intent=stop(100)),
+        Place(intent=stop(93, number=2), instead_of="T.stop.1"),
+        Place(intent=stop(50, number=3), instead_of="T.stop.2"),
+    )
+    assert protect(held(there=100), parts={SHORT: (93,)}) == protect(held(there=100))
+
+
+def test_of_a_held_side_no_more_is_closed_than_stops_have_held(made, held, protect):
+    some = made.order(1, made.stop(STOP_AT, 60))
+    for of, lots in (((), 100), ((SHORT,), 100), ((LONG,), 60)):
+        steps = protect(held(some, there=100, mark=STOP_AT), held=of)
+        assert steps[-1].intent == close(lots, Reason.EXIT_UNPROTECTED, number=2)
+    assert protect(held(there=100, mark=STOP_AT), held=(LONG,))[-1].intent.lots == 100
+    less = protect(held(some, there=50, mark=STOP_AT), held=(LONG,))
+    assert less[-1].intent.lots == 50
+
+
+def test_of_a_held_side_stops_that_stand_do_not_go_for_a_close_that_is_refused_too(
+    made, held, after
+):
+    some, other = made.order(1, made.stop(STOP_AT, 60)), refusal(Reason.SIZE_BELOW_MINIMUM, lots=40)
+    closed = (
+        gone(some, Reason.EXIT_UNPROTECTED),
+        Place(intent=close(100, Reason.EXIT_UNPROTECTED, number=1)),
+    )
+    assert after(held(some), other) == after(held(some), other, held=(SHORT,)) == closed
+    assert after(held(some), other, held=(LONG,)) == ()
+    assert after(held(), other, held=(LONG,)) == closed[1:]
+
+
+def test_a_side_is_held_where_a_stop_of_it_was_refused_because_something_holds_the_quantity():
+    records = [
+        refusal(Reason.QUANTITY_HELD, side=SHORT),
+        refusal(Reason.REJECTED_BY_EXCHANGE),
+        refusal(Reason.QUANTITY_HELD, purpose=Purpose.TARGET),
+        refusal(Reason.QUANTITY_HELD, what="cancel"),
+        replace(refusal(Reason.QUANTITY_HELD), outcome="accepted"),
+    ]
+    assert planning.held_sides(records) == {SHORT}
+    assert planning.held_sides([*records, refusal(Reason.QUANTITY_HELD)]) == {SHORT, LONG}
+    assert planning.held_sides(()) == frozenset()
+
+
+@pytest.mark.parametrize(("of", "lots"), [((), 100), ((SHORT,), 100), ((LONG,), 60)])
+@pytest.mark.parametrize("action", [Action.EXIT, Action.REDUCE])
+def test_of_a_held_side_nothing_is_reduced_and_no_more_ends_than_stops_have_held(
+    made, held, settings, of, lots, action
+):
+    some = made.order(1, made.stop(TARGET_STOP, 60))
+    steps = planning.orders(
+        Decision(action=action, as_of=T0, reason=Reason.EXIT_EXPOSURE, side=LONG, lots=40),
+        held(some),
+        book=made.book(999_999, 1_000_001),
+        rules=RULES,
+        tick="T",
+        now_ms=T0,
+        deadline_at=T0 + 1,
+        settings=settings(policy=PolicyName.TARGET),
+        held=of,
+    )
+    if action is Action.EXIT:
+        ended = close(lots, Reason.EXIT_EXPOSURE)
+        assert steps == (gone(some, Reason.EXIT_EXPOSURE), Place(intent=ended))
+    else:
+        assert bool(steps) is (of != (LONG,))
+
+
+@pytest.mark.parametrize(("of", "lots"), [((), 100), ((SHORT,), 100), ((LONG,), 60)])
+def test_of_a_held_side_no_more_is_sold_at_a_watched_target_than_stops_have_held(
+    made, held, settings, of, lots
+):
+    some = made.order(1, made.stop(STOP_AT, 60))
+    steps = planning.watched_target(
+        held(some),
+        plan=made.plan(**PLAN),
+        book=made.book(1_200_000, 1_200_001),
+        tick="T",
+        settings=settings(),
+        now_ms=T0,
+        held=of,
+    )
+    ended = close(lots, Reason.EXIT_TARGET)
+    assert steps == (gone(some, Reason.EXIT_TARGET), Place(intent=ended))

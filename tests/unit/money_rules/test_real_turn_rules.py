@@ -12,11 +12,14 @@ from shared.core.types import (
     Decision,
     Issue,
     Purpose,
+    Rejected,
     Side,
     TickStatus,
     Timeframe,
 )
+from shared.orders.carry_out import record_of
 from shared.orders.own_book import value_holdings
+from shared.orders.plan import Place
 from shared.turn.state import CandleProgress
 from shared.turn.steps import BARE
 from shared.turn.turn import Ending, newest
@@ -143,13 +146,15 @@ def test_a_refusal_of_an_earlier_step_is_none_of_this_one(made, holds, begun):
 
 @pytest.mark.parametrize(
     ("there", "most", "lots"),
-    [(0, None, 40), (0, 0, 0), (0, 15, 15), (0, 50, 40), (1, 0, 0), (1, 15, 1), (20, 15, 15)],
+    [(0, None, 40), (0, 0, 0), (0, 15, 15), (0, 50, 40), (1, 0, 1), (1, 15, 1)],
 )
-def test_a_stop_is_for_no_more_than_was_asked_for(holds, begun, there, most, lots):
+def test_where_nothing_shows_a_stop_is_for_no_more_than_was_asked_for(
+    holds, begun, there, most, lots
+):
     it = begun(holds(there_lots={LONG: there}))
     held = it.turn.holdings
     turn = it.runs(
-        it.steps.protect(it.turn, part="p", most_lots=None if most is None else {LONG: most})
+        it.steps.protect(it.turn, part="p", unshown_lots=None if most is None else {LONG: most})
     )
     stops = [
         order.intent.lots for order in turn.holdings.orders if order.intent.purpose is Purpose.STOP
@@ -217,6 +222,60 @@ def test_what_came_up_while_it_was_to_be_protected_is_told_too(made, holds, begu
     turn = it.runs(it.steps.look_at(it.turn, held, market()))
     assert turn.issues == (SHORTFALL, BARE)
     assert turn.market.issues == (BARE,)
+
+
+HELD_BEFORE = Rejected(reason=Reason.QUANTITY_HELD)
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+@pytest.mark.parametrize("what", ["protect", "exit", "watched"])
+def test_what_held_a_stop_in_this_tick_holds_its_part_of_every_close(
+    made, holds, begun, market, is_held, what
+):
+    some = made.order(1, made.stop(9_000_000, 30))
+    mark = made.book(8_999_000, 8_999_500).mid if what == "protect" else None
+    held = holds(some, there_lots={LONG: 40}, mark_price=mark)
+    it = begun(held, plan=made.plan())
+    if is_held:
+        it.hands.records.append(record_of(Place(intent=made.stop(9_000_000, 40)), HELD_BEFORE))
+    seen = market(book=made.book(10_300_000, 10_301_000, at=AT))
+    hold = Decision(action=Action.HOLD, as_of=T0, reason=Reason.POSITION_OPEN)
+    end = Decision(action=Action.EXIT, as_of=T0, reason=Reason.EXIT_TIME, side=LONG, lots=40)
+    it.runs(
+        it.steps.protect(it.turn, part="p", is_blind=True)
+        if what == "protect"
+        else it.steps.order(it.turn, end if what == "exit" else hold, held, seen)
+    )
+    closes = [
+        record.intent.lots
+        for record in it.hands.records
+        if record.what == "place" and record.intent.purpose is Purpose.CLOSE
+    ]
+    assert closes == [30 if is_held else 40]
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_what_held_a_stop_in_this_tick_lets_no_close_take_the_place_of_those_that_stand(
+    made, holds, begun, is_held
+):
+    some = made.order(1, made.stop(9_000_000, 30))
+    refuses = {Purpose.STOP: Reason.SIZE_BELOW_MINIMUM}
+    it = begun(holds(some, there_lots={LONG: 40}), hands={"refuses": refuses}, plan=made.plan())
+    if is_held:
+        it.hands.records.append(record_of(Place(intent=made.stop(9_000_000, 40)), HELD_BEFORE))
+    it.runs(it.steps.protect(it.turn, part="p", is_blind=True))
+    assert ("t.pu.close.1" in [name for _, what, *names in it.hands.noted for name in names]) is (
+        not is_held
+    )
+
+
+def test_where_a_stop_is_refused_its_parts_are_tried(made, holds, begun):
+    it = begun(holds(there_lots={LONG: 40}), hands={"room_lots": 20}, plan=made.plan())
+    it.runs(it.steps.protect(it.turn, part="p", parts={LONG: (30, 20, 10)}))
+    assert [(record.intent.lots, record.outcome) for record in it.hands.records] == [
+        *((lots, "rejected") for lots in (40, 30)),
+        (20, "accepted"),
+    ]
 
 
 # stops for more than is there
