@@ -14,6 +14,7 @@ from shared.core.types import (
     Market,
     Order,
     OrderRecord,
+    PairRules,
     Position,
 )
 from shared.orders import plan as planning
@@ -146,16 +147,16 @@ def _look(
     holdings = hands.holdings(clock.now_ms())
     turn = yield from steps.book(turn, _at_book(steps, holdings, market))
     now_ms, sent, orders = clock.now_ms(), len(hands.records), len(holdings.orders)
-    least = 1 if market is None or market.rules is None else max(1, market.rules.min_lots)
+    rules = (None if market is None else market.rules) or PairRules()
     shown = planning.shown_bare_lots(holdings, now_ms=now_ms)
-    parts = refusals.parts(shown, lost=hands.lost_stop_lots, least=least, orders=orders)
+    parts = refusals.parts(shown, lost=hands.lost_stop_lots, least=rules.min_lots, orders=orders)
     unshown = refusals.unshown_lots(now_ms)
     try:
         return (
             yield from steps.protect(turn, market, part=part, unshown_lots=unshown, parts=parts)
         )
     finally:
-        refusals.note(hands.records[sent:], shown, least=least, now_ms=clock.now_ms())
+        refusals.note(hands.records[sent:], shown, least=rules.min_lots, now_ms=clock.now_ms())
 
 
 def _at_book(steps: Steps, holdings: Holdings, market: Market | None) -> Holdings:

@@ -30,7 +30,7 @@ MOST_ORDERS_BESIDE = 4
 """Beside more orders of ours no part is tried: with it and one that nobody sees they are six."""
 
 
-def smaller_sizes(lots: int, held_lots: Collection[int] = (), *, least: int = 1) -> Iterator[int]:
+def smaller_sizes(lots: int, held_lots: Collection[int], *, least: int) -> Iterator[int]:
     """The sizes in which a stop of so many lots is tried after it was refused, each once, down to
     the `least` that the exchange takes.
 
@@ -38,16 +38,16 @@ def smaller_sizes(lots: int, held_lots: Collection[int] = (), *, least: int = 1)
     leave comes first. Then ever more is left out, so that little stays bare where little is held;
     from a half on, halves.
 
-    >>> list(smaller_sizes(180, [7]))
+    >>> list(smaller_sizes(180, [7], least=1))
     [173, 179, 178, 176, 172, 164, 148, 116, 58, 29, 14, 7, 3, 1]
-    >>> list(smaller_sizes(7, [7, 5])), list(smaller_sizes(60, least=10)), list(smaller_sizes(1))
-    ([2, 6, 5, 1], [59, 58, 56, 52, 44, 22, 11], [])
+    >>> list(smaller_sizes(7, [7, 5], least=1)), list(smaller_sizes(60, [], least=10))
+    ([2, 6, 5, 1], [59, 58, 56, 52, 44, 22, 11])
     """
     return (size for size in dict.fromkeys(_sizes(lots, held_lots)) if size >= least)
 
 
 def _sizes(lots: int, held_lots: Collection[int]) -> Iterator[int]:
-    yield from (lots - held for held in held_lots if lots - held in range(1, lots))
+    yield from (lots - held for held in held_lots if held in range(1, lots))
     size, less = lots, 1
     while 2 * less <= lots:
         size = lots - less
@@ -62,16 +62,16 @@ class RefusedStops:
     """What was refused of a side, one stop after another: the size of the last whole one, and until
     when it is held back where nothing shows.
 
-    Of what shows `tries` were refused whole because something holds the quantity, and so many
-    `parts` since when `shown_lots` showed; of as many as are `held_lots` not even the last part was
-    taken.
+    Of what shows `tries` were refused whole because something holds the quantity, and since then so
+    many `parts`; the last time `shown_lots` showed. Of as many as each of `held_lots` not even the
+    smallest part was taken.
 
     >>> refused = RefusedStops(
-    ...     lots=12, pause_ms=2_000, until=14_000, tries=3, parts=1, shown_lots=12, held_lots=0
+    ...     lots=12, pause_ms=2_000, until=14_000, tries=3, parts=1, shown_lots=12, held_lots=()
     ... )
     >>> refused.unshown_lots(13_999), refused.unshown_lots(14_000)
     (0, 12)
-    >>> refused.next_parts(12, lost_lots=0, least=1)
+    >>> refused.next_parts(12, lost_lots=(), least=1)
     (10, 8, 4, 2, 1)
     """
 
@@ -81,7 +81,7 @@ class RefusedStops:
     tries: int
     parts: int
     shown_lots: int
-    held_lots: int
+    held_lots: tuple[int, ...]
 
     def unshown_lots(self, now_ms: int) -> int:
         """How large a stop may be that is for nothing that shows: none in a pause, and then as
@@ -89,14 +89,19 @@ class RefusedStops:
         """
         return 0 if now_ms < self.until else self.lots
 
-    def next_parts(self, shown_lots: int, *, lost_lots: int, least: int) -> tuple[int, ...]:
+    def next_parts(
+        self, shown_lots: int, *, lost_lots: Collection[int], least: int
+    ) -> tuple[int, ...]:
         """The parts that are tried at the next look where so much shows."""
-        if self.tries < WHOLE_TRIES or shown_lots <= self.held_lots:
+        if self.tries < WHOLE_TRIES or self._is_all_held(shown_lots):
             return ()
-        sizes = [*smaller_sizes(shown_lots, (lost_lots, self.held_lots), least=least)]
+        sizes = [*smaller_sizes(shown_lots, (*lost_lots, *self.held_lots), least=least)]
         # what was filled since all was held may be free
-        parts = 0 if self.shown_lots <= self.held_lots else self.parts
+        parts = 0 if self._is_all_held(self.shown_lots) else self.parts
         return tuple(islice(sizes, parts if parts < len(sizes) else 0, None))[:PARTS_A_LOOK]
+
+    def _is_all_held(self, shown_lots: int) -> bool:
+        return any(shown_lots <= held for held in self.held_lots)
 
 
 class Refusals:
@@ -127,7 +132,11 @@ class Refusals:
         if orders > MOST_ORDERS_BESIDE:
             return {}
         return {
-            side: refused.next_parts(shown[side], lost_lots=lost.get(side, 0), least=least)
+            side: refused.next_parts(
+                shown[side],
+                lost_lots=[lots for of, lots in lost.items() if of is side],
+                least=least,
+            )
             for side, refused in self._by_side.items()
             if side in shown
         }
@@ -164,21 +173,24 @@ class Refusals:
 def _after(
     before: RefusedStops | None, record: OrderRecord, shown: int, *, least: int, now_ms: int
 ) -> RefusedStops | None:
-    lots = record.intent.lots
-    is_part = before is not None and lots < shown
-    if record.outcome == "rejected":
-        if before is None or not is_part:
-            return _after_whole(before, record, shown, now_ms)
-        is_all_held = lots <= min(smaller_sizes(shown, least=least), default=lots)
-        return copy_with(
-            before,
-            parts=before.parts + 1,
-            shown_lots=shown,
-            held_lots=max(before.held_lots, shown) if is_all_held else before.held_lots,
-        )
-    if before is None or not is_part or record.outcome != "accepted":
+    if before is not None and record.intent.lots < shown:
+        return _after_part(before, record, shown, least=least)
+    if record.outcome != "rejected":
         return None
-    return copy_with(before, parts=0, shown_lots=shown - lots)
+    return _after_whole(before, record, shown, now_ms)
+
+
+def _after_part(
+    before: RefusedStops, record: OrderRecord, shown: int, *, least: int
+) -> RefusedStops | None:
+    if record.outcome == "accepted":
+        return copy_with(before, parts=0)
+    if record.outcome != "rejected":
+        return None
+    held = before.held_lots
+    if record.intent.lots == min(smaller_sizes(shown, (), least=least)):
+        held = (shown, *held)
+    return copy_with(before, parts=before.parts + 1, held_lots=held)
 
 
 def _after_whole(
@@ -192,7 +204,7 @@ def _after_whole(
         tries=0,
         parts=0,
         shown_lots=shown,
-        held_lots=0,
+        held_lots=(),
     )
     if shown <= 0 or record.reason is not Reason.QUANTITY_HELD:
         return refused

@@ -310,6 +310,9 @@ def test_no_part_is_below_what_the_exchange_takes(made, holds, attended):
         later={8_000: {"room_lots": None, "refuses": {Purpose.STOP: Reason.SIZE_BELOW_MINIMUM}}},
     )
     noted, _ = attended(hands, market, plan=made.plan())
+    unknown = Answering(holds(lots=180, there_lots={Side.LONG: 180}), room_lots=1)
+    attended(unknown, replace(market, rules=None), plan=made.plan())
+    assert (1, True) in sizes(unknown), "where no rules are known the smallest size is tried"
     assert (172, True) in sizes(hands)
     assert {lots for lots, _ in sizes(hands)} == {180, 179, 178, 176, 172, 8}
     assert [name for _, what, *name in noted if what == "cancel" and "stop" in name[0]] == []

@@ -144,6 +144,7 @@ def test_what_stands_in_for_an_order_goes_out_only_where_that_one_was_refused(ma
             Place(intent=made.stop(9_000_000, id=name), instead_of=before)
             for before, name in ("sa", "ab", "bc", "cd")
         ),
+        Place(intent=made.target(9_500_000, id="t")),
     ]
     carry_out(steps, sender)
-    assert sender.names == list(sent)
+    assert sender.names == [*sent, "t"]

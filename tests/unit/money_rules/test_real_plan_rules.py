@@ -735,6 +735,12 @@ def test_of_a_held_side_stops_that_stand_do_not_go_for_a_close_that_is_refused_t
     assert after(held(some), other) == after(held(some), other, held=(SHORT,)) == closed
     assert after(held(some), other, held=(LONG,)) == ()
     assert after(held(), other, held=(LONG,)) == closed[1:]
+    short = made.position(made.part(1_000_000, 50), side=SHORT)
+    both = held(some)
+    both = replace(both, positions=(*both.positions, short), there_lots={LONG: 100, SHORT: 50})
+    of_short = refusal(Reason.SIZE_BELOW_MINIMUM, side=SHORT, lots=50)
+    ended = Place(intent=close(50, Reason.EXIT_UNPROTECTED, side=SHORT))
+    assert after(both, other, of_short, held=(LONG,)) == (ended,)
 
 
 def test_a_side_is_held_where_a_stop_of_it_was_refused_because_something_holds_the_quantity():
@@ -790,3 +796,22 @@ def test_of_a_held_side_no_more_is_sold_at_a_watched_target_than_stops_have_held
     )
     ended = close(lots, Reason.EXIT_TARGET)
     assert steps == (gone(some, Reason.EXIT_TARGET), Place(intent=ended))
+
+
+def test_a_part_of_one_side_is_reduced_and_none_of_the_other(made, held, settings):
+    short = made.position(made.part(1_000_000, 50), side=SHORT)
+    both = held(made.order(1, made.stop(TARGET_STOP)))
+    both = replace(both, positions=(*both.positions, short), there_lots={LONG: 100, SHORT: 50})
+    steps = planning.orders(
+        Decision(action=Action.REDUCE, as_of=T0, reason=Reason.EXIT_EXPOSURE, side=LONG, lots=40),
+        both,
+        book=made.book(999_999, 1_000_001),
+        rules=RULES,
+        tick="T",
+        now_ms=T0,
+        deadline_at=T0 + 1,
+        settings=settings(policy=PolicyName.TARGET),
+    )
+    placed = [step.intent for step in steps if isinstance(step, Place)]
+    assert {intent.side for intent in placed} == {LONG}
+    assert [intent.lots for intent in placed] == [60, 40]

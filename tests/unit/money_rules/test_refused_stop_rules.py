@@ -66,11 +66,11 @@ def asking(told):
 @pytest.mark.parametrize("lots", [*range(1, 70), 180, 1_000, 12_345])
 @pytest.mark.parametrize("held", [(), (3,), (0, 5), (7, 7), (40, 2)])
 def test_smaller_sizes_are_smaller_each_once_and_go_down_to_one_lot(lots, held):
-    sizes = [*smaller_sizes(lots, held)]
+    sizes = [*smaller_sizes(lots, held, least=1)]
     assert all(0 < size < lots for size in sizes)
     assert len({*sizes}) == len(sizes)
     assert lots == 1 or 1 in sizes
-    assert [*smaller_sizes(lots)][-1:] == [1] * (lots > 1)
+    assert [*smaller_sizes(lots, (), least=1)][-1:] == [1] * (lots > 1)
     assert len(sizes) <= 2 * lots.bit_length() + len(held)
 
 
@@ -78,22 +78,25 @@ def test_smaller_sizes_are_smaller_each_once_and_go_down_to_one_lot(lots, held):
 def test_of_what_is_held_no_more_than_twice_as_much_stays_bare(lots):
     """Up to a quarter of the position; of what more is held less than a half of what is left."""
     for held in range(1, lots):
-        taken = next(size for size in smaller_sizes(lots) if size <= lots - held)
+        taken = next(size for size in smaller_sizes(lots, (), least=1) if size <= lots - held)
         bare = lots - held - taken
         assert bare < held if held <= lots // 4 else 2 * taken >= lots - held - 1
 
 
 def test_what_is_known_to_be_held_comes_first_and_once():
-    assert [*smaller_sizes(180, (7, 0, 180, 200, 4))][:6] == [173, 176, 179, 178, 172, 164]
-    assert [*smaller_sizes(8, (2, 2, 6))] == [6, 2, 7, 4, 1]
-    assert [*smaller_sizes(5, (5, 1))] == [4, 3, 1]
-    assert [*smaller_sizes(5, (4, 0))] == [1, 4, 3]
+    sizes = smaller_sizes(180, (7, 0, 180, 200, 4), least=1)
+    assert [*sizes][:6] == [173, 176, 179, 178, 172, 164]
+    assert [*smaller_sizes(8, (2, 2, 6), least=1)] == [6, 2, 7, 4, 1]
+    assert [*smaller_sizes(8, (1, 6), least=1)] == [7, 2, 6, 4, 1]
+    assert [*smaller_sizes(8, (6, 1), least=1)] == [2, 7, 6, 4, 1]
+    assert [*smaller_sizes(5, (5, 1), least=1)] == [4, 3, 1]
+    assert [*smaller_sizes(5, (4, 0), least=1)] == [1, 4, 3]
 
 
 @pytest.mark.parametrize("least", [1, 2, 10, 60])
 def test_nothing_is_tried_that_the_exchange_does_not_take(least):
     sizes = [*smaller_sizes(60, (7, 55), least=least)]
-    assert sizes == [size for size in smaller_sizes(60, (7, 55)) if size >= least]
+    assert sizes == [size for size in smaller_sizes(60, (7, 55), least=1) if size >= least]
     assert bool(sizes) is (least < 60)
 
 
@@ -115,6 +118,20 @@ def test_three_times_whole_and_then_five_parts_at_each_look_besides(asking):
         [60, 22, 11, 5, 2, 1],
         *([[60]] * 3),
     ]
+
+
+def test_the_parts_of_many_lots_are_tried_at_many_looks(asking):
+    assert asking.looks(180, times=7)[3:] == [
+        [180, 179, 178, 176, 172, 164],
+        [180, 148, 116, 58, 29, 14],
+        [180, 7, 3, 1],
+        [180],
+    ]
+
+
+def test_a_part_before_any_whole_one_counts_as_whole(asking):
+    asking.note(10, 5)
+    assert (asking.unshown(now=2_000), asking.parts(10)) == (5, ())
 
 
 def test_after_a_part_that_was_taken_the_rest_is_tried_at_the_next_look(asking):
@@ -161,6 +178,13 @@ def test_more_than_was_tried_goes_on_with_the_parts_and_round_again(asking):
     asking.looks(60, times=4)
     assert asking.parts(80) == (48, 24, 12, 6, 3)
     assert asking.parts(7) == (6, 5, 2, 1), "there are no more than five sizes of so few"
+    assert asking.parts(10) == (9, 8, 6, 3, 1)
+
+
+def test_what_is_filled_after_less_showed_than_was_held_begins_with_what_is_free(asking):
+    asking.looks(8, times=5)
+    asking.looks(5)
+    assert asking.parts(40)[:2] == (32, 39)
 
 
 def test_held_lots_do_not_shrink(asking):
@@ -168,7 +192,7 @@ def test_held_lots_do_not_shrink(asking):
     asking.looks(4, times=2)
     asking.note(4, 1)
     assert asking.parts(8) == ()
-    assert asking.parts(9) == (1, 8, 7, 5, 2)
+    assert asking.parts(9) == (5, 1, 8, 7, 2)
 
 
 def test_a_single_lot_has_no_parts(asking):
@@ -183,6 +207,9 @@ def test_the_last_part_that_the_exchange_takes_says_that_all_is_held(asking):
     asking = Asking(asking.told)
     asking.least = 10
     assert asking.looks(15, times=5)[3:] == [[15, 14, 13, 11], [15]]
+    asking = Asking(asking.told)
+    asking.least, asking.lost = 10, {LONG: 50}
+    assert asking.looks(60, times=5)[3:] == [[60, 10, 59, 58, 56, 52], [60, 44, 22, 11]]
 
 
 def test_what_may_be_held_of_which_no_answer_told_is_left_out_first(asking):
