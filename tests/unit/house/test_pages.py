@@ -7,6 +7,7 @@ import re
 import click
 import pytest
 
+from scripts.cli import COMMANDS
 from shared.core.settings.original_variables import SUCCESSORS
 from tests.support.named_commands import check_command
 from tests.support.named_things import (
@@ -28,6 +29,8 @@ FLOORS = {
     "threats.md": {"commands": 2, "paths": 35, "settings": 8},
 }
 """How much of each a page names at the least; one that named nothing would pass."""
+NOT_OPERATED = frozenset({"demo", "sandbox", "study", "probe", "lock", "mutants"})
+"""What is tried, asked once or worked with, and never operated."""
 
 
 def text_of(page: str) -> str:
@@ -64,6 +67,18 @@ def test_every_variable_of_the_original_has_a_row_that_names_its_successor() -> 
     for name, successor in SUCCESSORS.items():
         row = told[f"`{name}`"]
         assert set(re.findall(r"BOT_[A-Z_]+", successor)) <= set(re.findall(r"BOT_[A-Z_]+", row))
+
+
+def test_whoever_operates_it_finds_every_command_on_a_page() -> None:
+    named = {
+        command.split()[1]
+        for page in (FROM_THE_SEEDS, "operations.md")
+        for command in commands(text_of(page))
+    }
+    left_out = set(COMMANDS) - named - NOT_OPERATED
+    assert left_out == set(), "say in the pages when it is used, and mend *not in this version*"
+    assert named <= set(COMMANDS)
+    assert not NOT_OPERATED & named
 
 
 @pytest.mark.parametrize(
