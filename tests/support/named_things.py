@@ -58,11 +58,11 @@ def lines(text: str) -> list[str]:
     return [line for line in found if line]
 
 
-def commands(text: str) -> list[str]:
-    """Every command of `scripts/bot` that is written out, without variables before it."""
+def commands(text: str, *, program: str = PROGRAM) -> list[str]:
+    """Every command of a program that is written out, without variables before it."""
     told = [part for text in [*lines(text), *spans(text)] for part in re.split(r"; | && ", text)]
     found = [re.sub(r"^(?:\w+=\S* )+", "", one) for one in told]
-    return [one for one in found if one.startswith(f"{PROGRAM} ")]
+    return [one for one in found if one.startswith(f"{program} ")]
 
 
 def paths(text: str) -> list[str]:

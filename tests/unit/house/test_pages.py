@@ -2,7 +2,12 @@
 setting; and the page for those who come from the original has each of its variables.
 """
 
+import json
+import os
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import click
 import pytest
@@ -44,6 +49,23 @@ def test_every_command_of_a_page_exists_with_these_options(page: str) -> None:
     assert len(found) >= FLOORS[page]["commands"]
     for command in found:
         check_command(command)
+
+
+@pytest.mark.skipif(not shutil.which("gcloud"), reason="gcloud: not installed")
+def test_every_command_of_googles_exists_with_these_options(tmp_path: Path) -> None:
+    found = [one for page in FLOORS for one in commands(text_of(page), program="gcloud")]
+    wrong = ["gcloud scheduler jobs pause JOB --place=x", "gcloud scheduler jobs stop JOB"]
+    file = tmp_path / "commands.json"
+    file.write_text(json.dumps([{"command_string": one} for one in [*found, *wrong]]))
+    told = subprocess.run(
+        ["gcloud", "meta", "lint-gcloud-commands", f"--commands-file={file}"],
+        env={**os.environ, "CLOUDSDK_CONFIG": str(tmp_path / "config")},
+        capture_output=True,
+        check=False,
+    )
+    verdicts = {one["command_string"]: one["success"] for one in json.loads(told.stdout)}
+    assert len(found) >= 2
+    assert [one for one, is_right in verdicts.items() if not is_right] == wrong
 
 
 @pytest.mark.parametrize("page", FLOORS)
