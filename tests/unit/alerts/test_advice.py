@@ -1,12 +1,10 @@
 """Every alert says what the bot did, what a person should do, by when, and what to type."""
 
 import re
-import shlex
 
 import click
 import pytest
 
-from scripts.cli import cli
 from shared.alerts.advice import advice_fields
 from shared.alerts.embeds import (
     MAX_CHARACTERS,
@@ -20,6 +18,7 @@ from shared.alerts.embeds import (
 from shared.core.sentences import chapter
 from shared.core.types import Level
 from tests.support.every_alert import AT, every_alert
+from tests.support.named_commands import check_command
 
 ALERTS = list(every_alert())
 PARTS = {"did": "what was done", "do": "what to do", "type": "type"}
@@ -83,22 +82,6 @@ def test_a_kind_without_advice_is_refused():
 def commands():
     told = [text for key, text in chapter("advice").items() if ".type." in key]
     return {command for text in told for command in COMMAND.split(text)}
-
-
-def check_command(command):
-    """Fail unless it is one of `scripts/bot`, with options and arguments that it has."""
-    program, *words = shlex.split(command)
-    assert program == "scripts/bot", command
-    found = cli
-    while words and isinstance(found, click.Group):
-        found = found.get_command(click.Context(found), words.pop(0))
-        assert found is not None, f"{command}: no such command"
-    assert not isinstance(found, click.Group), f"{command}: a command of it is missing"
-    parser = found.make_parser(click.Context(found))
-    options, left, _ = parser.parse_args(list(words))
-    needed = [item.name for item in found.params if item.required]
-    assert not left, f"{command}: {left} is too much"
-    assert all(options.get(name) is not None for name in needed), f"{command}: needs {needed}"
 
 
 def test_every_command_that_is_named_exists_with_these_options():

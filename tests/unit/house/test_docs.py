@@ -29,3 +29,21 @@ def test_every_link_of_the_readme_and_the_docs_leads_somewhere() -> None:
             links += 1
             assert (page.parent / Path(target)).exists(), (page.name, target)
     assert links >= 4
+
+
+def _anchors(page: Path) -> set[str]:
+    """What GitHub makes of its headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_to_a_part_of_a_page_leads_to_a_heading() -> None:
+    links = 0
+    for page in (ROOT / "README.md", *DOCS.rglob("*.md")):
+        for target, anchor in re.findall(
+            r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8")
+        ):
+            links += 1
+            there = page.parent / target if target else page
+            assert anchor in _anchors(there), (page.name, target, anchor)
+    assert links >= 10
