@@ -129,12 +129,15 @@ def look_at_year(
         raise UserError("--reconcile is about a real account", remedy="leave out --book paper")
     fills, strays = with_interest(books.fills, books.trades)
     of_books = (*strays, *book_differences(fills, books.trades, books.standings))
+    of_year = [told for told in fills if told.year == number]
+    of_exchange = exchange_differences(of_year, executions) if reconcile else None
     year, trouble = None, ""
     try:
         year = tax_year(fills, number, elsewhere=elsewhere)
-    except BadData as error:
-        trouble = str(error)
-    of_year = [told for told in fills if told.year == number]
+    except (BadData, UserError) as error:
+        if not of_books and not of_exchange:
+            raise
+        trouble = str(error)  # what differs is why, and is listed
     return TaxAnswer(
         bot_id=here.settings.id,
         kind=books.kind,
@@ -148,7 +151,7 @@ def look_at_year(
         closes=sum(told.fill.purpose is not Purpose.ENTRY for told in fills),
         is_standing_known=bool(books.standings),
         of_books=of_books,
-        of_exchange=exchange_differences(of_year, executions) if reconcile else None,
+        of_exchange=of_exchange,
         executions=len(executions),
         account=here.settings.account,
     )
