@@ -19,7 +19,6 @@ from scripts.output.tax_data import tax_data
 from scripts.research.writable import require_file, write_results
 from shared.core.errors import BadData, UserError
 from shared.core.money import LOT_BTC, jpy
-from shared.core.sentences import say
 from shared.core.types import Purpose
 from shared.results.tax import (
     AverageMethod,
@@ -102,13 +101,13 @@ def command(
         answer = look_at_year(
             here, year, kind=book, methods=methods, elsewhere=elsewhere, reconcile=reconcile
         )
-    text = tax_lines(answer, with_rows=csv_path is None)
+    written = ""
     if csv_path is not None and answer.year is not None:
         is_paper = answer.kind == "paper"
         data = tax_csv(answer.year, methods=methods, language=csv_language, is_paper=is_paper)
         write_results(csv_path.absolute().parent, {csv_path.name: data}, option="--csv")
-        text.insert(1, say("tax.written", path=str(csv_path), rows=len(answer.year.rows)))
-    emit(tax_data(answer), "\n".join(text), as_json=as_json)
+        written = str(csv_path)
+    emit(tax_data(answer), "\n".join(tax_lines(answer, written=written)), as_json=as_json)
     differs = answer.of_books or answer.of_exchange or answer.year is None
     context.exit(DIFFERENT if differs else 0)
 
@@ -141,7 +140,7 @@ def look_at_year(
     return TaxAnswer(
         bot_id=here.settings.id,
         kind=books.kind,
-        books=books.names,
+        books=books.book_names,
         number=number,
         methods=methods,
         is_over=year_bounds(number)[1] <= here.clock.now_ms(),

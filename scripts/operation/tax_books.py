@@ -42,7 +42,7 @@ class TaxBooks:
     standings: tuple[BookStanding, ...]
 
     @property
-    def names(self) -> tuple[BookName, ...]:
+    def book_names(self) -> tuple[BookName, ...]:
         """The books, the oldest first."""
         named = {told.book for told in self.fills} | {one.book for one in self.standings}
         return tuple(sorted(named, key=lambda book: book.opened_at))
@@ -54,11 +54,11 @@ def read_tax_books(here: Here, kind: BookKind | None) -> TaxBooks:
     Raises `BadData` naming a document that cannot be read, for a year is whole or it is none, and
     `UserError` where fills on paper are not kept any more.
     """
-    found = _stored(here, "fills", Fill)
+    found = _documents_of(here, "fills", Fill)
     if kind is None:
         kind = "real" if found or here.settings.mode == "live" else "paper"
     trades = defaultdict[BookName, tuple[Trade, ...]](tuple)
-    for item, trade in _stored(here, "trades", Trade):
+    for item, trade in _documents_of(here, "trades", Trade):
         book = BookName.of(item.data)
         if (book.mode == "paper") == (kind == "paper"):
             trades[book] = (*trades[book], trade)
@@ -111,7 +111,7 @@ def read_tax_executions(here: Here, year: int) -> tuple[TaxExecution, ...]:
     )
 
 
-def _stored(here: Here, collection: str, kind: type[Told]) -> list[tuple[Document, Told]]:
+def _documents_of(here: Here, collection: str, kind: type[Told]) -> list[tuple[Document, Told]]:
     """All of the bot's documents there, read."""
     begins = f"{collection}/{here.bot.bot}~"
     found = []

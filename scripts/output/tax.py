@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from textwrap import wrap
 from unicodedata import east_asian_width
 
 from scripts.output.tax_csv import book_words, tax_totals
@@ -51,16 +50,20 @@ class TaxAnswer:
     account: AccountKind
 
 
-def tax_lines(answer: TaxAnswer, *, with_rows: bool = True) -> list[str]:
-    """The year in words."""
-    lines = [*_wrapped(_head(answer))]
+def tax_lines(answer: TaxAnswer, *, written: str = "") -> list[str]:
+    """The year in words; the fills lie in the file that was `written`, where one was."""
+    lines = [*_text_lines(_head(answer))]
     if answer.year is None:
-        lines += ["", *_wrapped(say("tax.uncomputed", trouble=answer.trouble))]
+        lines += ["", *_text_lines(say("tax.uncomputed", trouble=answer.trouble))]
     else:
-        lines += ["", *(_rows(answer.year, answer.methods) if with_rows else [])]
+        lines += [""]
+        if written:
+            lines += [say("tax.written", path=written, rows=len(answer.year.rows)), ""]
+        else:
+            lines += _rows(answer.year, answer.methods)
         lines += _sums(answer.year, answer.methods)
         lines += ["", *_notes(answer, answer.year)]
-    return [*lines, "", *_differences(answer), *_wrapped(say("tax.no_advice"))]
+    return [*lines, "", *_differences(answer), *_text_lines(say("tax.no_advice"))]
 
 
 def _head(answer: TaxAnswer) -> str:
@@ -111,20 +114,19 @@ def _cells(row: TaxRow, methods: Sequence[AverageMethod]) -> list[str]:
 def _line(cells: Sequence[str]) -> str:
     widths = [*WIDTHS, *[OF_METHOD] * (len(cells) - len(WIDTHS))]
     padded = [
-        _padded(cell, width, left=number < 2)
+        _pad_cell(cell, width, left=number < 2)
         for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
     ]
     return " ".join(padded).rstrip()
 
 
-def _padded(text: str, width: int, *, left: bool) -> str:
-    """Letters of East Asia take two columns."""
-    space = " " * (width - sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text))
+def _pad_cell(text: str, width: int, *, left: bool) -> str:
+    space = " " * (width - _columns(text))
     return f"{text}{space}" if left else f"{space}{text}"
 
 
 def _sums(year: TaxYear, methods: Sequence[AverageMethod]) -> Iterator[str]:
-    titles = [_padded(say(f"tax.column.{method}"), SUM, left=False) for method in methods]
+    titles = [_pad_cell(say(f"tax.column.{method}"), SUM, left=False) for method in methods]
     yield f"{'':{LABEL}}{'':{SIZE}}{''.join(titles)}"
     for name, lots, amounts in tax_totals(year, methods):
         size = "" if lots is None else btc(lots)
@@ -136,23 +138,23 @@ def _notes(answer: TaxAnswer, year: TaxYear) -> Iterator[str]:
     has_coins = any(one.opening.lots or one.acquired.lots for one in year.coins.values())
     for (_, side), held in year.margin.closing.items():
         price = yen(held.average_price)
-        yield from _wrapped(say("tax.carried", side=side, size=btc(held.lots), price=price))
+        yield from _text_lines(say("tax.carried", side=side, size=btc(held.lots), price=price))
     if has_coins:
-        yield from _wrapped(say("tax.unit_price"))
+        yield from _text_lines(say("tax.unit_price"))
     if year.elsewhere.lots:
         size, cost = btc(year.elsewhere.lots), yen(year.elsewhere.cost_jpy)
-        yield from _wrapped(say("tax.elsewhere", size=size, cost=cost))
+        yield from _text_lines(say("tax.elsewhere", size=size, cost=cost))
     if answer.kind != "paper":
         is_open = has_coins and not year.elsewhere.lots
-        yield from _wrapped(say("tax.no_elsewhere" if is_open else "tax.transfers"))
+        yield from _text_lines(say("tax.no_elsewhere" if is_open else "tax.transfers"))
     if not answer.is_over:
-        yield from _wrapped(say("tax.not_over"))
+        yield from _text_lines(say("tax.not_over_coins" if has_coins else "tax.not_over"))
     assumed = sum(row.told.is_kind_assumed for row in year.rows)
     if assumed:
-        yield from _wrapped(say("tax.assumed", fills=assumed, account=answer.account))
+        yield from _text_lines(say("tax.assumed", fills=assumed, account=answer.account))
     by_hand = sum(row.told.is_by_hand for row in year.rows)
     if by_hand and answer.kind != "paper":
-        yield from _wrapped(say("tax.by_hand", fills=by_hand))
+        yield from _text_lines(say("tax.by_hand", fills=by_hand))
 
 
 def _differences(answer: TaxAnswer) -> Iterator[str]:
@@ -162,12 +164,12 @@ def _differences(answer: TaxAnswer) -> Iterator[str]:
     else:
         standing = say("tax.book_standing") if answer.is_standing_known else ""
         agree = say("tax.books_agree", fills=answer.fills, trades=answer.closes, standing=standing)
-        yield from _wrapped(agree)
+        yield from _text_lines(agree)
     if answer.of_exchange is None:
         if answer.kind != "paper":
             yield say("tax.exchange_unasked")
     elif answer.of_exchange:
-        yield from _wrapped(
+        yield from _text_lines(
             say(
                 "tax.exchange_differs",
                 executions=answer.executions,
@@ -176,12 +178,12 @@ def _differences(answer: TaxAnswer) -> Iterator[str]:
         )
         yield from _each(answer.of_exchange)
     else:
-        yield from _wrapped(say("tax.exchange_agrees", executions=answer.executions))
+        yield from _text_lines(say("tax.exchange_agrees", executions=answer.executions))
 
 
 def _each(differences: Sequence[TaxDifference]) -> Iterator[str]:
     for one in differences:
-        for number, line in enumerate(wrap(_difference(one), WIDTH - 4)):
+        for number, line in enumerate(_text_lines(_difference(one), WIDTH - 4)):
             yield f"  {'  ' if number else '* '}{line}"
 
 
@@ -193,12 +195,23 @@ def _difference(one: TaxDifference) -> str:
                 f"tax.differs.{what}", number=number, field=one.field, stored=stored, found=found
             )
         case "other_cash" | "other_position" as what:
-            return say(f"tax.differs.{what}", number=number, stored=stored, found=found)
+            return say(f"tax.stands.{what}", number=number, stored=stored, found=found)
         case "not_stored":
-            return say("tax.differs.not_stored", number=number, found=found)
+            return say("tax.not_stored", number=number, found=found)
         case what:
-            return say(f"tax.differs.{what}", number=number)
+            return say(f"tax.lacks.{what}", number=number)
 
 
-def _wrapped(text: str) -> list[str]:
-    return wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+def _columns(text: str) -> int:
+    """How many columns it takes: letters of East Asia take two."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _text_lines(text: str, width: int = WIDTH) -> list[str]:
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and _columns(lines[-1]) + 1 + _columns(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines

@@ -102,6 +102,8 @@ NOTES = {
     "ja": {"hand": "手作業による訂正", "assumed": "口座種別は推定"},
 }
 PAPER = {"en": "on paper, not taxable", "ja": "模擬取引 課税対象外"}
+BOOKS = {"en": "{mode} since {at}", "ja": "{mode} {at} 開始"}
+MODES = {"en": {"live": "live", "paper": "paper"}, "ja": {"live": "実取引", "paper": "模擬取引"}}
 
 
 def tax_csv(
@@ -115,15 +117,16 @@ def tax_csv(
     return text.getvalue().encode("utf-8-sig")
 
 
-def book_words(book: BookName) -> str:
+def book_words(book: BookName, language: CsvLanguage = "en") -> str:
     """A book as it is told: paper, or when the real one was begun.
 
     >>> book_words(BookName(mode="live", opened_at=1_769_871_540_123))
     'live since 2026-01-31 23:59:00'
     """
+    mode = MODES[language][book.mode]
     if book.mode == "paper":
-        return "paper"
-    return f"{book.mode} since {_second(book.opened_at)}"
+        return mode
+    return BOOKS[language].format(mode=mode, at=_second(book.opened_at))
 
 
 def _csv_rows(
@@ -164,13 +167,20 @@ def _fill_row(
         _amount(told.interest_jpy),
         told.name,
         str(fill.order_id),
-        book_words(told.book),
+        book_words(told.book, language),
         "; ".join(notes),
     ]
     for method in methods:
         one = row.realised.get(method)
-        amounts = () if one is None else (one.unit_price_jpy, one.cost_jpy, one.profit_jpy)
-        cells += [_amount(amount) for amount in amounts] or ["", "", ""]
+        cells += (
+            ["", "", ""]
+            if one is None
+            else [
+                f"{one.unit_price_jpy.normalize():f}",
+                _amount(one.cost_jpy),
+                _amount(one.profit_jpy),
+            ]
+        )
     return cells
 
 

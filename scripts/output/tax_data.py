@@ -26,8 +26,8 @@ def tax_data(answer: TaxAnswer) -> dict[str, Any]:
         "rows": [] if year is None else [_row(row, answer) for row in year.rows],
         "totals": {} if year is None else _totals(year, answer),
         "elsewhere": None if year is None else year.elsewhere,
-        "carried_in": [] if year is None else _carried(year.margin.opening),
-        "carried_over": [] if year is None else _carried(year.margin.closing),
+        "carried_in": [] if year is None else _carried_positions(year.margin.opening),
+        "carried_over": [] if year is None else _carried_positions(year.margin.closing),
         "fills": answer.fills,
         "closes": answer.closes,
         "book_is_known": answer.is_standing_known,
@@ -70,7 +70,7 @@ def _totals(year: TaxYear, answer: TaxAnswer) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _carried(positions: Mapping[tuple[BookName, Side], Position]) -> list[dict[str, Any]]:
+def _carried_positions(positions: Mapping[tuple[BookName, Side], Position]) -> list[dict[str, Any]]:
     return [
         {
             "book": book_words(book),

@@ -187,7 +187,7 @@ def test_a_fill_that_the_store_lacks_is_named_by_both_sides(lived: Lived, ask: A
     assert ("missing_fill", f"#{sequence}") in books
     (difference,) = found["exchange_differences"]
     assert (difference["what"], difference["number"]) == ("not_stored", str(number))
-    assert f"execution {number} is not the bot's" in text
+    assert f"execution {number} is not in the store" in text
 
 
 def test_an_execution_that_the_exchange_does_not_tell_is_named(lived: Lived, ask: Ask) -> None:

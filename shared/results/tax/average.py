@@ -31,13 +31,13 @@ def moving_average(fills: Iterable[TaxFill], year: int, elsewhere: CoinHolding) 
     earlier, within = _split_at(fills, year)
     held = CoinHolding()
     for told in earlier:
-        held, _ = _moved(held, told)
+        held, _ = _after_fill(held, told)
     opening = held.grown_by(elsewhere)
     held, realised = opening, list[Realised]()
     for told in within:
-        held, one = _moved(held, told)
+        held, one = _after_fill(held, told)
         realised += [] if one is None else [one]
-    return _coin_year(within, opening, _valued(held, held.unit_price_yen), realised)
+    return _coin_year(within, opening, _at_unit_price(held, held.unit_price_yen), realised)
 
 
 def total_average(fills: Iterable[TaxFill], year: int, elsewhere: CoinHolding) -> CoinYear:
@@ -48,8 +48,8 @@ def total_average(fills: Iterable[TaxFill], year: int, elsewhere: CoinHolding) -
     earlier, within = _split_at(fills, year)
     opening = CoinHolding()
     for before in sorted({told.year for told in earlier}):
-        opening = _averaged(opening, [told for told in earlier if told.year == before]).closing
-    return _averaged(opening.grown_by(elsewhere), within)
+        opening = _year_of(opening, [told for told in earlier if told.year == before]).closing
+    return _year_of(opening.grown_by(elsewhere), within)
 
 
 def _split_at(fills: Iterable[TaxFill], year: int) -> tuple[list[TaxFill], list[TaxFill]]:
@@ -61,25 +61,25 @@ def _split_at(fills: Iterable[TaxFill], year: int) -> tuple[list[TaxFill], list[
     )
 
 
-def _moved(held: CoinHolding, told: TaxFill) -> tuple[CoinHolding, Realised | None]:
+def _after_fill(held: CoinHolding, told: TaxFill) -> tuple[CoinHolding, Realised | None]:
     """What is held after a fill, at the price of one coin that stands then, and what it
     realised.
     """
     if told.act is TaxAct.BUY:
-        grown = held.grown_by(_acquired(told))
-        return _valued(grown, grown.unit_price_yen), None
+        grown = held.grown_by(_purchase_of(told))
+        return _at_unit_price(grown, grown.unit_price_yen), None
     unit = held.unit_price_yen
     left = held.lots - told.fill.lots
     if left < 0:
         raise _too_little(told, held.lots)
-    return _valued(CoinHolding(lots=left), unit), _sold(told, unit)
+    return _at_unit_price(CoinHolding(lots=left), unit), _sale_of(told, unit)
 
 
-def _averaged(opening: CoinHolding, fills: Sequence[TaxFill]) -> CoinYear:
+def _year_of(opening: CoinHolding, fills: Sequence[TaxFill]) -> CoinYear:
     all_of_it = opening
     for told in fills:
         if told.act is TaxAct.BUY:
-            all_of_it = all_of_it.grown_by(_acquired(told))
+            all_of_it = all_of_it.grown_by(_purchase_of(told))
     unit, left = all_of_it.unit_price_yen, all_of_it.lots
     realised = []
     for told in fills:
@@ -87,20 +87,20 @@ def _averaged(opening: CoinHolding, fills: Sequence[TaxFill]) -> CoinYear:
             if told.fill.lots > left:
                 raise _too_little(told, left)
             left -= told.fill.lots
-            realised.append(_sold(told, unit))
-    return _coin_year(fills, opening, _valued(CoinHolding(lots=left), unit), realised)
+            realised.append(_sale_of(told, unit))
+    return _coin_year(fills, opening, _at_unit_price(CoinHolding(lots=left), unit), realised)
 
 
-def _acquired(told: TaxFill) -> CoinHolding:
+def _purchase_of(told: TaxFill) -> CoinHolding:
     return CoinHolding(lots=told.fill.lots, cost_jpy=told.amount_jpy + told.fill.fee_jpy)
 
 
-def _valued(held: CoinHolding, unit_price_yen: int) -> CoinHolding:
+def _at_unit_price(held: CoinHolding, unit_price_yen: int) -> CoinHolding:
     """As many coins at this price of one."""
     return CoinHolding(lots=held.lots, cost_jpy=notional_jpy(unit_price_yen, held.lots))
 
 
-def _sold(told: TaxFill, unit_price_yen: int) -> Realised:
+def _sale_of(told: TaxFill, unit_price_yen: int) -> Realised:
     cost = notional_jpy(unit_price_yen, told.fill.lots)
     return Realised(
         unit_price_jpy=Decimal(unit_price_yen),
@@ -119,7 +119,7 @@ def _coin_year(
     acquired = CoinHolding()
     for told in fills:
         if told.act is TaxAct.BUY:
-            acquired = acquired.grown_by(_acquired(told))
+            acquired = acquired.grown_by(_purchase_of(told))
     sales = [told for told in fills if told.act is TaxAct.SELL]
     return CoinYear(
         opening=opening,

@@ -68,10 +68,10 @@ def margin_year(fills: Sequence[TaxFill], year: int) -> tuple[MarginYear, dict[T
         opening=margin_trades([told for told in fills if told.year < year])[1],
         closing=margin_trades([told for told in fills if told.year <= year])[1],
     )
-    return made, {told: _realised(told, trade) for told, trade in mine.items()}
+    return made, {told: _result_of(told, trade) for told, trade in mine.items()}
 
 
-def _realised(told: TaxFill, trade: Trade) -> Realised:
+def _result_of(told: TaxFill, trade: Trade) -> Realised:
     """What stood against the close: of a long what it had cost, of a short what it had brought."""
     cost = told.amount_jpy - told.fill.side.sign * trade.gross_jpy
     return Realised(

@@ -59,6 +59,9 @@ class BookStanding:
     what it holds, and how many fills it has numbered.
 
     `capital_jpy` is None where the book does not say it.
+
+    >>> BookStanding(book=BookName(), capital_jpy=None, cash_jpy=ZERO, lots={Side.LONG: 12}).fills
+    0
     """
 
     book: BookName
@@ -70,7 +73,24 @@ class BookStanding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxExecution:
-    """An execution as the exchange tells it. What it does not say is None."""
+    """An execution as the exchange tells it; `side` is None on spot. What it does not say of fee
+    and interest is None.
+
+    >>> execution = TaxExecution(
+    ...     number=41,
+    ...     order_id=7,
+    ...     at=0,
+    ...     is_buy=True,
+    ...     side=None,
+    ...     price=10_000_000,
+    ...     lots=100,
+    ...     maker=True,
+    ...     fee_jpy=Decimal(0),
+    ...     interest_jpy=None,
+    ... )
+    >>> [one.what.value for one in exchange_differences([], [execution])]
+    ['not_stored']
+    """
 
     number: int
     order_id: int
@@ -136,6 +156,11 @@ def book_differences(
     Every fill is there by its number; each close on margin gives by the fills alone the trade that
     was stored; and of a book that says how it stands, money and positions are what the fills make
     of them, to 0.0001 yen.
+
+    >>> money = Decimal(1_000_000)
+    >>> book = BookStanding(book=BookName(), capital_jpy=money, cash_jpy=money + 1, fills=1)
+    >>> [(one.what.value, one.number) for one in book_differences([], {}, [book])]
+    [('missing_fill', '#1')]
     """
     known = {standing.book: standing for standing in standings}
     found: list[TaxDifference] = []
@@ -157,6 +182,9 @@ def exchange_differences(
 
     What the bot did not order (the owner's own) is not stored, and is named. A fill without a
     number, which a person corrected, has nothing to be compared with, and is named too.
+
+    >>> exchange_differences([], [])
+    ()
     """
     told_by = {one.number: one for one in executions}
     found = []

@@ -137,6 +137,15 @@ class Realised:
 
     `unit_price_jpy` is for one coin. `fees_jpy` holds on margin also the share of the fees that
     arose at the opening.
+
+    >>> sale = Realised(
+    ...     unit_price_jpy=Decimal(10_000_000),
+    ...     cost_jpy=Decimal(100_000),
+    ...     fees_jpy=Decimal(11),
+    ...     profit_jpy=Decimal(9_989),
+    ... )
+    >>> sale.profit_jpy + sale.fees_jpy + sale.cost_jpy  # what it was sold for
+    Decimal('110000')
     """
 
     unit_price_jpy: Decimal
@@ -155,6 +164,18 @@ class CoinYear:
         sold_lots: How much was sold, for `proceeds_jpy` before the fees of selling.
         closing: What is left, at the last unit price: next year begins with it.
         realised: What each sale brought, by the order of the sales.
+
+    >>> year = CoinYear(
+    ...     opening=CoinHolding(),
+    ...     acquired=CoinHolding(lots=3, cost_jpy=Decimal(10)),
+    ...     sold_lots=1,
+    ...     proceeds_jpy=Decimal(5),
+    ...     fees_jpy=Decimal(1),
+    ...     closing=CoinHolding(lots=2, cost_jpy=Decimal("6.6668")),
+    ...     realised=(),
+    ... )
+    >>> year.cost_jpy, year.profit_jpy
+    (Decimal('3.3332'), Decimal('0.6668'))
     """
 
     opening: CoinHolding
@@ -188,6 +209,11 @@ class MarginYear:
     """What was closed on margin in one year.
 
     `opening` and `closing` are the positions that were open at its turns, by their book and side.
+
+    >>> MarginYear(
+    ...     gross_jpy=Decimal(100), fees_jpy=Decimal(7), interest_jpy=Decimal(4)
+    ... ).profit_jpy
+    Decimal('89')
     """
 
     gross_jpy: Decimal
@@ -207,6 +233,21 @@ class TaxRow:
     """A fill of the year, and what it realised by each method; nothing where it bought or opened.
 
     On margin both methods give the same.
+
+    >>> fill = Fill(
+    ...     sequence=1,
+    ...     order_id=7,
+    ...     purpose=Purpose.ENTRY,
+    ...     side=Side.LONG,
+    ...     at=1_798_729_199_999,
+    ...     price=10_000_000,
+    ...     lots=100,
+    ...     maker=True,
+    ...     fee_jpy=ZERO,
+    ... )
+    >>> told = TaxFill(fill=fill, book=BookName(mode="live"), account=AccountKind.SPOT)
+    >>> TaxRow(told=told).told.act.value, dict(TaxRow(told=told).realised)
+    ('buy', {})
     """
 
     told: TaxFill
@@ -215,7 +256,27 @@ class TaxRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxYear:
-    """One year. `elsewhere` are coins that came from outside of the books, at its beginning."""
+    """One year. `elsewhere` are coins that came from outside of the books, at its beginning.
+
+    >>> coins = CoinYear(
+    ...     opening=CoinHolding(),
+    ...     acquired=CoinHolding(),
+    ...     sold_lots=0,
+    ...     proceeds_jpy=ZERO,
+    ...     fees_jpy=ZERO,
+    ...     closing=CoinHolding(),
+    ...     realised=(),
+    ... )
+    >>> year = TaxYear(
+    ...     year=2026,
+    ...     rows=(),
+    ...     coins=dict.fromkeys(AverageMethod, coins),
+    ...     margin=MarginYear(gross_jpy=Decimal(100), fees_jpy=Decimal(7), interest_jpy=ZERO),
+    ...     elsewhere=CoinHolding(),
+    ... )
+    >>> year.profit_jpy(AverageMethod.TOTAL)
+    Decimal('93.0000')
+    """
 
     year: int
     rows: tuple[TaxRow, ...]

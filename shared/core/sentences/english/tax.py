@@ -47,7 +47,8 @@ SENTENCES = {
     "tax.transfers": (
         "What you traded yourself, and transfers of your coins, are not in the store."
     ),
-    "tax.not_over": (
+    "tax.not_over": "The year is not over.",
+    "tax.not_over_coins": (
         "The year is not over: each further purchase changes 総平均 also of what is sold already."
     ),
     "tax.assumed": (
@@ -63,24 +64,26 @@ SENTENCES = {
         "Books: {fills} fills of all years and {trades} closes agree with each other{standing}."
     ),
     "tax.book_standing": ", and the book's money and positions with their sum",
-    "tax.books_differ": "Books: {differences} differences.",
+    "tax.books_differ": "Books, differences: {differences}.",
     "tax.exchange_agrees": (
         "Exchange: it tells {executions} executions of the year, and the same as the store of each."
     ),
     "tax.exchange_differs": (
-        "Exchange: of {executions} executions that it tells, {differences} differences."
+        "Exchange, of {executions} executions that it tells, differences: {differences}."
     ),
     "tax.exchange_unasked": "Exchange: not asked; --reconcile compares every execution with it.",
-    "tax.differs.missing_fill": "fill {number} is not in the store",
-    "tax.differs.missing_trade": (
+    "tax.lacks.missing_fill": "fill {number} is not in the store",
+    "tax.lacks.missing_trade": (
         "close {number} has no stored trade, so that its interest is not known and counts as none"
     ),
-    "tax.differs.missing_close": "trade {number} has no stored fill",
+    "tax.lacks.missing_close": "trade {number} has no stored fill",
     "tax.differs.other_trade": "close {number}: {field} stored {stored}, by the fills {found}",
-    "tax.differs.other_cash": "money of the book {number}: {stored}, by the fills {found}",
-    "tax.differs.other_position": "{number} held: {stored} lots by the book, {found} by the fills",
-    "tax.differs.not_stored": "execution {number} is not the bot's: {found}",
-    "tax.differs.not_told": "fill {number} is not told by the exchange",
+    "tax.stands.other_cash": "money of the book {number}: {stored}, by the fills {found}",
+    "tax.stands.other_position": "{number} held: {stored} lots by the book, {found} by the fills",
+    "tax.not_stored": (
+        "execution {number} is not in the store, yours or a fill that was lost: {found}"
+    ),
+    "tax.lacks.not_told": "fill {number} is not told by the exchange",
     "tax.differs.other_execution": (
         "execution {number}: {field} stored {stored}, at the exchange {found}"
     ),
