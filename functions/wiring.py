@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from models.retrain import RetrainPorts as RetrainPlace
     from shared.alerts.office import Office
     from shared.alerts.outlets import Outlet
+    from shared.exchanges.bitbank.private_answers import ExchangeTrade
     from shared.orders.probing import Prober
     from shared.rounds.calling import TickCaller
     from shared.rounds.cleaning import CleaningPlace
@@ -231,6 +232,30 @@ def _exchange_key(settings: Settings, environ: Mapping[str, str]) -> tuple[str, 
         )
     key, secret = (environ[name] for name in EXCHANGE_KEY)
     return key, secret
+
+
+def executions_for(
+    settings: Settings,
+    environ: Mapping[str, str],
+    clock: Clock,
+    *,
+    since_ms: int,
+    until_ms: int | None,
+) -> "tuple[ExchangeTrade, ...]":
+    """What was executed at the real account from `since_ms` to before `until_ms` (None: now), as
+    the exchange tells it. Raises `BadSettings` where the bot is not live, or there is no key.
+    """
+    from shared.exchanges.bitbank.history import read_executions
+
+    if settings.mode != "live":
+        raise BadSettings(
+            f"BOT_MODE was {settings.mode}; only a real account has a history at the exchange",
+            remedy="set BOT_MODE=live, or leave --reconcile out",
+        )
+    key, secret = _exchange_key(settings, environ)
+    return read_executions(
+        settings, clock, key=key, secret=secret, since_ms=since_ms, until_ms=until_ms
+    )
 
 
 def examine_order(

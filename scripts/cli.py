@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         LOOK,
         "List the models: who serves, who challenges, what the gate said, how it came out.",
     ),
+    "report": (LOOK, "Say what a year's fills realised, for a tax return."),
     "parity": (LOOK, "Compare what the bot did with a replay of the same ticks."),
     "alerts": (LOOK, "List what was told, by which channel; try the channels."),
     "doctor": (LOOK, "Check settings, store, exchange, model and clock."),

@@ -52,7 +52,22 @@ def gain_jpy(side: Side, value: Decimal, cost: Decimal) -> Decimal:
 
 
 def opened_position(held: Position | None, fill: Fill) -> Position:
-    """What is held after a fill that opens or grows it."""
+    """What is held after a fill that opens or grows it.
+
+    >>> fill = Fill(
+    ...     sequence=1,
+    ...     order_id=7,
+    ...     purpose=Purpose.ENTRY,
+    ...     side=Side.LONG,
+    ...     at=0,
+    ...     price=9_800_000,
+    ...     lots=12,
+    ...     maker=True,
+    ...     fee_jpy=ZERO,
+    ... )
+    >>> opened_position(opened_position(None, fill), fill).lots
+    24
+    """
     entry = Entry(at=fill.at, price=fill.price, lots=fill.lots, fee_jpy=fill.fee_jpy)
     return Position(side=fill.side, entries=(*(held.entries if held else ()), entry))
 
@@ -69,6 +84,30 @@ def closing_trade(
 ) -> Trade:
     """What a close realised: all that was `held` before it less what is `left`, so that rounding
     loses nothing.
+
+    >>> entry = Entry(at=0, price=10_000_000, lots=100, fee_jpy=Decimal(10))
+    >>> fill = Fill(
+    ...     sequence=2,
+    ...     order_id=8,
+    ...     purpose=Purpose.TARGET,
+    ...     side=Side.LONG,
+    ...     at=60_000,
+    ...     price=11_000_000,
+    ...     lots=100,
+    ...     maker=True,
+    ...     fee_jpy=Decimal(11),
+    ... )
+    >>> trade = closing_trade(
+    ...     Position(side=Side.LONG, entries=(entry,)),
+    ...     Position(side=Side.LONG, entries=()),
+    ...     fill,
+    ...     kind=AccountKind.MARGIN,
+    ...     sequence=1,
+    ...     reason=Reason.EXIT_TARGET,
+    ...     interest_jpy=Decimal(4),
+    ... )
+    >>> trade.gross_jpy, trade.fees_jpy, trade.net_jpy
+    (Decimal('10000.0000'), Decimal('21.0000'), Decimal('9975.0000'))
     """
     cost = held.product_jpy - left.product_jpy
     entered = held.average_price if kind.has_debt else jpy_units(cost) / Decimal(fill.lots)

@@ -374,7 +374,8 @@ def _save_with(
         fates=work.desk.fates,
         ledger=state.ledger,
     )
-    writes = [*settled, *filing.booked_writes(report, documents), *alerts]
+    booked = filing.booked_writes(report, documents, account=settings.account)
+    writes = [*settled, *booked, *alerts]
     if state.candle.as_of != loaded.before.candle.as_of:
         writes += filing.day_writes(
             report, documents, candle_at=state.candle.as_of, said=work.source.said

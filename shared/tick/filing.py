@@ -14,7 +14,7 @@ from shared.core.calendar import jst_day
 from shared.core.errors import BadData
 from shared.core.logs import log
 from shared.core.settings import Settings
-from shared.core.types import Alert, Fate, Fill, Ledger, TickReport, Traces, Trade
+from shared.core.types import AccountKind, Alert, Fate, Fill, Ledger, TickReport, Traces, Trade
 from shared.stores.ports import Document, DocumentStore, Write
 from shared.tick.books import day_path, fill_path, trade_path
 
@@ -110,22 +110,27 @@ def _first_look(intent: Document, traces: Traces | None) -> list[Write]:
     return [Write(kind="put", path=intent.path, data=looked)]
 
 
-def booked_writes(told: TickReport, documents: DocumentStore) -> list[Write]:
+def booked_writes(
+    told: TickReport, documents: DocumentStore, *, account: AccountKind
+) -> list[Write]:
     """The trades that were closed since the last tick, each under its number in its book, and the
     fills of a real account, each under the exchange's. Paper's fills stay in its account.
+
+    A fill says of what kind of account it was: a tax return treats coins and margin otherwise, for
+    years, whatever the settings are by then.
 
     What is too much for one batch with all the rest is written before it: a trade is what it is,
     whichever tick tells it.
     """
     book, whose = told.book, {"bot": told.bot, **told.book.fields}
     fills = () if told.mode == "paper" else told.fills
-    named: list[tuple[str, Trade | Fill]] = [
-        *((trade_path(told.bot, book, trade.sequence), trade) for trade in told.trades),
-        *((fill_path(told.bot, book, fill), fill) for fill in fills),
+    named: list[tuple[str, Trade | Fill, Mapping[str, str]]] = [
+        *((trade_path(told.bot, book, trade.sequence), trade, {}) for trade in told.trades),
+        *((fill_path(told.bot, book, fill), fill, {"account": str(account)}) for fill in fills),
     ]
     writes = [
-        Write(kind="put", path=path, data={**whose, **msgspec.to_builtins(one)})
-        for path, one in named
+        Write(kind="put", path=path, data={**whose, **more, **msgspec.to_builtins(one)})
+        for path, one, more in named
     ]
     while len(writes) > MOST_AT_ONCE:
         documents.commit(writes[:MOST_AT_ONCE])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from shared.core.reasons import Reason
-from shared.core.types import Side, TickStatus, Trade
+from shared.core.types import AccountKind, Side, TickStatus, Trade
 from shared.stores.memory import MemoryDocuments
 from shared.tick import filing
 from tests.functional.test_tick_trouble import entered
@@ -77,6 +77,7 @@ def test_more_trades_than_one_batch_can_hold_are_all_written(tmp_path) -> None:
         left = filing.booked_writes(
             replace(report, trades=tuple(trade(number) for number in range(1, count + 1))),
             documents,
+            account=AccountKind.MARGIN,
         )
         assert len(left) <= 200
         documents.commit(left)

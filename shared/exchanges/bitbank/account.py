@@ -124,19 +124,22 @@ class AccountReader:
         known = {order.order_id for order in found}
         return OrdersById(orders=tuple(found), missing=frozenset(wanted) - known)
 
-    def read_trades(self, since_ms: int) -> tuple[ExchangeTrade, ...]:
-        """All executions since an instant, oldest first.
+    def read_trades(
+        self, since_ms: int, *, until_ms: int | None = None, most_pages: int = MOST_PAGES
+    ) -> tuple[ExchangeTrade, ...]:
+        """All executions since an instant, and before `until_ms` where that is given, oldest first.
 
         The unit of `since` is not documented, and read as seconds an instant in milliseconds would
         hide every trade. So the newest are asked for without it, then older pages by `end`, until
         one reaches beyond the instant with an overlap, or brings nothing older: how many rows a
-        page has is the exchange's to say. `BadData` where a page as full as any brings nothing
-        older, one is not told newest first, or the history is too long.
+        page has is the exchange's to say. With `until_ms` the first page is asked for by `end`.
+        `BadData` where a page as full as any brings nothing older, one is not told newest first, or
+        the history is too long.
         """
         known: dict[int, ExchangeTrade] = {}
-        end: dict[str, int] = {}
+        end = {} if until_ms is None else {"end": until_ms + OVERLAP_MS}
         most = 0
-        for _ in range(MOST_PAGES):
+        for _ in range(most_pages):
             page = self._page(end)
             fresh = [trade for trade in page.trades if trade.trade_id not in known]
             if any(known.get(trade.trade_id, trade) != trade for trade in page.trades):
@@ -154,7 +157,11 @@ class AccountReader:
         else:
             raise BadData("trade_history: too many pages")
         self._see(trade.order_id for trade in known.values())
-        kept = [trade for trade in known.values() if trade.executed_at >= since_ms]
+        kept = [
+            trade
+            for trade in known.values()
+            if since_ms <= trade.executed_at and (until_ms is None or trade.executed_at < until_ms)
+        ]
         return tuple(sorted(kept, key=lambda trade: (trade.executed_at, trade.trade_id)))
 
     def read_before_order(self) -> AccountBefore:

@@ -14,6 +14,7 @@ from shared.alerts.subjects.trades import entry_alerts, trade_alerts
 from shared.core.reasons import Reason
 from shared.core.settings import load_settings
 from shared.core.types import (
+    AccountKind,
     BookName,
     Entry,
     Fill,
@@ -89,7 +90,8 @@ def report(book: BookName, **more: Any) -> TickReport:
 
 
 def filed(documents: MemoryDocuments, told: TickReport) -> None:
-    writes = [*booked_writes(told, documents), *day_writes(told, documents, candle_at=AT)]
+    booked = booked_writes(told, documents, account=AccountKind.SPOT)
+    writes = [*booked, *day_writes(told, documents, candle_at=AT)]
     documents.commit(writes)
 
 
@@ -104,6 +106,7 @@ def test_the_same_numbers_of_three_books_on_one_day_never_meet() -> None:
     assert {one.path for one in documents.query("trades")} >= {"trades/default~00000001"}
     assert documents.get(f"days/default~{DATE}") is not None, "paper's names are those of before"
     assert {one.data["mode"] for one in documents.query("fills")} == {"live"}
+    assert {one.data["account"] for one in documents.query("fills")} == {"spot"}
 
 
 def test_alerts_of_the_same_numbers_in_three_books_are_three() -> None:
@@ -137,7 +140,8 @@ def test_an_execution_that_is_booked_again_is_kept_once_and_a_correction_by_its_
         "corrected-3",
         "corrected-4",
     ]
-    nothing = booked_writes(report(BOOKS[0], fills=(fill(1),)), documents)
+    told = report(BOOKS[0], fills=(fill(1),))
+    nothing = booked_writes(told, documents, account=AccountKind.SPOT)
     assert nothing == [], "fills on paper lie in its account"
 
 
