@@ -18,7 +18,7 @@ import msgspec
 from functions import wiring
 from scripts.operation.bot import Here
 from shared.core.calendar import JST
-from shared.core.errors import BadData, UserError
+from shared.core.errors import BadData, Unavailable, UserError
 from shared.core.types import AccountKind, BookName, Fill, Position, Side, Trade
 from shared.exchanges.paper.account import PaperAccount
 from shared.results.tax import BookStanding, TaxExecution, TaxFill
@@ -28,6 +28,7 @@ from shared.tick.live.documents import LiveDocuments
 from shared.turn.state import State
 
 ALL = 1_000_000
+ATTEMPTS = 3
 BookKind: TypeAlias = Literal["real", "paper"]
 Told = TypeVar("Told", Fill, Trade)
 
@@ -51,9 +52,25 @@ class TaxBooks:
 def read_tax_books(here: Here, kind: BookKind | None) -> TaxBooks:
     """The books of a kind: the real ones where the bot is live, or was, and that is left open.
 
-    Raises `BadData` naming a document that cannot be read, for a year is whole or it is none, and
-    `UserError` where fills on paper are not kept any more.
+    What a tick writes meanwhile is read again. Raises `BadData` naming a document that cannot be
+    read, for a year is whole or it is none, `UserError` where fills on paper are not kept any more,
+    and `Unavailable` where ticks wrote each time.
     """
+    for _ in range(ATTEMPTS):
+        before = _versions(here)
+        books = _read_once(here, kind)
+        if _versions(here) == before:
+            return books
+    raise Unavailable("a tick wrote each time that the fills were read; run it again")
+
+
+def _versions(here: Here) -> list[str | None]:
+    """Of the documents that every tick writes which books a fill."""
+    stored = (here.bot.documents.get(f"{room}/{here.bot.bot}") for room in ("bots", "paper"))
+    return [None if one is None else one.version for one in stored]
+
+
+def _read_once(here: Here, kind: BookKind | None) -> TaxBooks:
     found = _documents_of(here, "fills", Fill)
     if kind is None:
         kind = "real" if found or here.settings.mode == "live" else "paper"

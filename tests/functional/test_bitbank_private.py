@@ -755,6 +755,28 @@ def test_trades_come_oldest_first_over_all_pages_and_none_is_missing(
     )
 
 
+def test_a_time_long_past_is_read_from_its_end_and_nothing_of_it_is_missing(
+    bot: Bot, answers: Answers
+) -> None:
+    made = [trade(number, T - 1_000 * (number // 3)) for number in range(1, 1_000)]
+    answers.by_path["spot/trade_history"] = History(made)
+    since, until = T - 250_000, T - 150_000
+    found = bot.account.read_trades(since, until_ms=until)
+    wanted = sorted(
+        (one["executed_at"], one["trade_id"]) for one in made if since <= one["executed_at"] < until
+    )
+    assert [(one.executed_at, one.trade_id) for one in found] == wanted
+    assert len(found) == 300
+    assert len(bot.exchange.requests) <= 7, "it does not begin with today"
+    for sent in bot.exchange.requests:
+        assert table.request_problems(sent.method, sent.target, sent.body) == []
+    with pytest.raises(BadData, match="too many pages"):
+        bot.account.read_trades(since, until_ms=until, most_pages=2)
+    answers.by_path["spot/trade_history"] = History(made, unit_ms=1000)
+    with pytest.raises(BadData, match="nothing older"):
+        bot.account.read_trades(since, until_ms=until)
+
+
 @pytest.mark.parametrize("odd", [{"most": 60}, {"most": 7}, {"has_doubles": True}])
 def test_no_execution_is_lost_where_pages_are_small_or_tell_a_row_twice(
     bot: Bot, answers: Answers, odd: dict[str, Any]
