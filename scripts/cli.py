@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "List the models: who serves, who challenges, what the gate said, how it came out.",
     ),
     "parity": (LOOK, "Compare what the bot did with a replay of the same ticks."),
+    "report": (LOOK, "Say what a period came to: six targets, performance, parity, signals."),
     "alerts": (LOOK, "List what was told, by which channel; try the channels."),
     "doctor": (LOOK, "Check settings, store, exchange, model and clock."),
     "halt": (ACT, "Stop opening positions; what is held stays protected."),
