@@ -173,7 +173,7 @@ def judge_period(
             inside,
             stored.left,
             stored.alerts,
-            begin_at=max(begin_at, due_times(stored.reports, period).start),
+            begin_at=_runs_since(stored, period),
             end_at=end_at,
         ),
         judge_wins(stored.trades, begin_at=begin_at, end_at=end_at),
@@ -184,6 +184,14 @@ def judge_period(
             monthly_cost_jpy=monthly_cost_jpy,
         ),
     )
+
+
+def _runs_since(stored: StoredPeriod, period: DuePeriod) -> int:
+    """Since when the bot was to run within the period; its end where it never ticked."""
+    if stored.has_ticked_before:
+        return stored.begin_at
+    due = due_times(stored.reports, period)
+    return due.start if due else stored.end_at
 
 
 def known_cost_jpy(settings: Settings, given: float | None) -> Decimal | None:

@@ -33,11 +33,11 @@ def _target(figure: TargetFigure) -> list[str]:
     if figure.samples < figure.needed:
         made_of += say("targets.needed", needed=figure.needed)
     told = _NUMBERS[figure.name](figure.value)
-    head = f"{figure.name:<12}{_reached(figure):<9}{told:>11}  {limit:<11}"
+    head = f"{figure.name:<12}{_reached_word(figure):<9}{told:>11}  {limit:<11}"
     return wrap_line(f"{head}{made_of}", " " * len(head))
 
 
-def _reached(figure: TargetFigure) -> str:
+def _reached_word(figure: TargetFigure) -> str:
     if figure.reached is Reached.MET:
         return say("targets.met")
     if figure.reached is Reached.MISSED:

@@ -99,24 +99,23 @@ def as_replayed(
     account: AccountKind,
 ) -> Replayed:
     """What happened in [`start_at`, `end_at`), ms UTC, as a replay tells it; its curve has a point
-    a tick.
+    a tick. Settings and model are not told: they may have been several.
 
     Args:
-        reports: Every tick's report of one book in the order of the ticks; one at least. Settings
-            and model are the last one's.
+        reports: Every tick's report of one book in the order of the ticks.
         start_at: When the account had `start_equity_jpy`.
         end_at: When it was last valued, or later.
         start_equity_jpy: Equity at the start.
         account: Margin or spot.
     """
-    curve, last = _curve(reports, start_at, start_equity_jpy), reports[-1]
+    curve = _curve(reports, start_at, start_equity_jpy)
     return Replayed(
         start_at=start_at,
         end_at=end_at,
         resolution=Timeframe.M1,
-        settings_hash=last.settings_hash,
-        profile=last.profile,
-        model=last.model,
+        settings_hash="",
+        profile=None,
+        model=None,
         account=account,
         rules=PairRules(),
         start_equity_jpy=start_equity_jpy,

@@ -45,13 +45,13 @@ class DuePeriod:
 def due_times(reports: Sequence[TickReport], period: DuePeriod) -> range:
     """The schedule times of a period whose interval was over at its end, ms UTC.
 
-    The schedule is that of the first report. A bot that had not ticked before is due from its first
-    tick on; none is due where there is no report at all.
+    The schedule is that of the first report, and where there is none that of the clock. A bot that
+    had not ticked before is due from its first tick on.
     """
     mine = scheduled_reports(reports)
-    if not mine:
+    if not mine and not period.has_ticked_before:
         return range(0)
-    anchor = mine[0].scheduled_at
+    anchor = mine[0].scheduled_at if mine else 0
     begin = period.begin_at + (anchor - period.begin_at) % period.interval_ms
     first = begin if period.has_ticked_before else max(begin, anchor)
     return range(first, period.end_at - period.interval_ms + 1, period.interval_ms)
