@@ -140,7 +140,7 @@ def measure_stay(
     replayed = as_replayed(
         inside,
         start_at=start_at,
-        end_at=max(start_at, known[-1].scheduled_at),
+        end_at=max(start_at, *(one.scheduled_at for one in known)),
         start_equity_jpy=known[0].equity_jpy,
         account=settings.account,
     )

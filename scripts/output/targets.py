@@ -26,9 +26,8 @@ def target_lines(figures: Sequence[TargetFigure]) -> list[str]:
 
 
 def _target(figure: TargetFigure) -> list[str]:
-    is_most = figure.name in _MOST
     bound = _LIMITS[figure.name](figure.limit)
-    limit = say("targets.most" if is_most else "targets.least", limit=bound)
+    limit = say("targets.least" if figure.is_least else "targets.most", limit=bound)
     made_of = say("targets.nothing") if figure.value is None else _WORDS[figure.name](figure)
     if figure.samples < figure.needed:
         made_of += say("targets.needed", needed=figure.needed)
@@ -61,7 +60,6 @@ def _yen(value: Number | None) -> str:
     return _plain(None) if value is None else yen(value)
 
 
-_MOST = frozenset({TargetName.ANSWERS, TargetName.ERRORS})
 _NUMBERS: Mapping[TargetName, Callable[[Number | None], str]] = {
     TargetName.UPTIME: percent,
     TargetName.ANSWERS: _seconds,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import fsum
 
 from shared.core.types import TickReport
-from shared.results.targets.figure import TargetFigure, TargetName, judge_most
+from shared.results.targets.figure import TargetFigure, TargetName, judge_figure
 from shared.results.targets.uptime import scheduled_reports
 
 MOST_SECONDS = 3.0
@@ -32,10 +32,11 @@ def judge_answers(reports: Sequence[TickReport]) -> TargetFigure:
     attended = [told["total"] for told in timings if ATTENDED in told]
     waits = [told["wait"] for told in quick if told.get("wait", 0.0) > 0.0]
     answers = [told["total"] - told.get("wait", 0.0) for told in quick]
-    return judge_most(
+    return judge_figure(
         TargetName.ANSWERS,
         _mean_seconds(answers),
         limit=MOST_SECONDS,
+        is_least=False,
         samples=len(answers),
         needed=NEEDED_ANSWERS,
         parts={

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from math import fsum
 
 from shared.core.types import Action, TickReport
-from shared.results.targets.figure import TargetFigure, TargetName, judge_least
+from shared.results.targets.figure import TargetFigure, TargetName, judge_figure
 
 LEAST_CONFIDENCE = 0.35
 NEEDED_CANDLES = 20
@@ -41,10 +41,11 @@ def judge_confidence(reports: Sequence[TickReport], *, begin_at: int, end_at: in
         said.setdefault(signal.as_of, chosen)
         if decision.action is Action.ENTER:
             entered.setdefault(signal.as_of, chosen)
-    return judge_least(
+    return judge_figure(
         TargetName.CONFIDENCE,
         _mean(said.values()),
         limit=LEAST_CONFIDENCE,
+        is_least=True,
         samples=len(said),
         needed=NEEDED_CANDLES,
         parts={"entered": len(entered), "entered_mean": _mean(entered.values())},

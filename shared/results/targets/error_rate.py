@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from shared.core.calendar import HOUR_MS
 from shared.core.types import Level, TickReport, TickStatus
-from shared.results.targets.figure import TargetFigure, TargetName, judge_most
+from shared.results.targets.figure import TargetFigure, TargetName, judge_figure
 from shared.rounds.reading import DayAlert
 from shared.rounds.sight import TickSeen
 
@@ -50,10 +50,11 @@ def judge_error_rate(
     }
     hours = Counter(at // HOUR_MS for instants in inside.values() for at in instants)
     worst, length = max(hours.values(), default=0), max(0, end_at - begin_at)
-    return judge_most(
+    return judge_figure(
         TargetName.ERRORS,
         worst if length else None,
         limit=MOST_ERRORS,
+        is_least=False,
         samples=length // HOUR_MS,
         needed=NEEDED_HOURS if worst <= MOST_ERRORS else 0,
         parts={

@@ -40,13 +40,21 @@ class Reached(StrEnum):
 class TargetFigure:
     """One target over a period.
 
-    >>> figure = judge_least(TargetName.WINS, 0.6, limit=0.55, samples=30, needed=30)
-    >>> figure.reached.value, figure.value
-    ('met', 0.6)
+    >>> figure = TargetFigure(
+    ...     name=TargetName.WINS,
+    ...     reached=Reached.MET,
+    ...     value=0.6,
+    ...     limit=0.55,
+    ...     is_least=True,
+    ...     samples=30,
+    ...     needed=30,
+    ... )
+    >>> figure.value - figure.limit > 0
+    True
 
     Attributes:
         value: The number; None where nothing was there to count.
-        limit: What it must reach, or must not pass.
+        limit: What it must reach (`is_least`), or must not pass.
         samples: How many single things it is of (ticks, hours, positions, candles, days).
         needed: With fewer of them it is told, and not judged.
         parts: What it is made of, by name; None where a part is not known.
@@ -56,55 +64,32 @@ class TargetFigure:
     reached: Reached
     value: Number | None
     limit: Number
+    is_least: bool
     samples: int
     needed: int
     parts: Mapping[str, Number | None] = field(default_factory=dict)
 
 
-def judge_least(
+def judge_figure(
     name: TargetName,
     value: Number | None,
     *,
     limit: Number,
-    samples: int,
-    needed: int,
-    parts: Mapping[str, Number | None] | None = None,
-) -> TargetFigure:
-    """The figure of a target that is met at its limit and above it."""
-    is_met = value is not None and value >= limit
-    return _judge(name, value, is_met, limit, samples, needed, parts or {})
-
-
-def judge_most(
-    name: TargetName,
-    value: Number | None,
-    *,
-    limit: Number,
-    samples: int,
-    needed: int,
-    parts: Mapping[str, Number | None] | None = None,
-) -> TargetFigure:
-    """The figure of a target that is met at its limit and below it."""
-    is_met = value is not None and value <= limit
-    return _judge(name, value, is_met, limit, samples, needed, parts or {})
-
-
-def _judge(
-    name: TargetName,
-    value: Number | None,
-    is_met: bool,
-    limit: Number,
+    is_least: bool,
     samples: int,
     needed: int,
     parts: Mapping[str, Number | None],
 ) -> TargetFigure:
+    """The figure of a target that is met at its limit, and above it (`is_least`) or below it."""
     is_known = value is not None and samples >= needed
+    is_met = value is not None and (value >= limit if is_least else value <= limit)
     reached = (Reached.MET if is_met else Reached.MISSED) if is_known else Reached.UNKNOWN
     return TargetFigure(
         name=name,
         reached=reached,
         value=value,
         limit=limit,
+        is_least=is_least,
         samples=samples,
         needed=needed,
         parts=parts,

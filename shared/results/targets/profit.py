@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from shared.core.calendar import DAY_MS
 from shared.core.money import ZERO, jpy
-from shared.results.targets.figure import Reached, TargetFigure, TargetName, judge_least
+from shared.results.targets.figure import Reached, TargetFigure, TargetName, judge_figure
 
 LEAST_JPY = Decimal(2_000)
 MONTH_DAYS = 30
@@ -38,10 +38,11 @@ def judge_profit(
     if change_jpy is not None and length_ms > 0:
         month = jpy(change_jpy * MONTH_DAYS * DAY_MS / length_ms)
     value = None if month is None else month - (monthly_cost_jpy or ZERO)
-    figure = judge_least(
+    figure = judge_figure(
         TargetName.PROFIT,
         value,
         limit=LEAST_JPY,
+        is_least=True,
         samples=length_ms // DAY_MS,
         needed=NEEDED_DAYS,
         parts={

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from shared.core.types import TickReport, TickStatus
 from shared.results.parity.compare import BY_HAND
-from shared.results.targets.figure import TargetFigure, TargetName, judge_least
+from shared.results.targets.figure import TargetFigure, TargetName, judge_figure
 from shared.rounds.sight import TickSeen
 
 LEAST_UPTIME = 0.995
@@ -86,10 +86,11 @@ def judge_uptime(
     parts: dict[str, int | float | None] = {"due": len(due), "up": up}
     parts |= {name: how[name] for name in ("late", "given_back", "died", "never_came", "failed")}
     parts["duplicate"] = sum(report.status is TickStatus.DUPLICATE for report in reports)
-    return judge_least(
+    return judge_figure(
         TargetName.UPTIME,
         value,
         limit=LEAST_UPTIME,
+        is_least=True,
         samples=len(due),
         needed=NEEDED_TICKS,
         parts=parts,

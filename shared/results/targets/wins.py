@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from shared.core.types import Trade
 from shared.results.performance.positions import position_parts
 from shared.results.performance.series import yen_of_units
-from shared.results.targets.figure import TargetFigure, TargetName, judge_least
+from shared.results.targets.figure import TargetFigure, TargetName, judge_figure
 
 LEAST_WINS = 0.55
 NEEDED_POSITIONS = 30
@@ -32,10 +32,11 @@ def judge_wins(trades: Sequence[Trade], *, begin_at: int, end_at: int) -> Target
     ]
     nets = [sum(part.net_units for part in parts) for parts in ended]
     wins = sum(net > 0 for net in nets)
-    return judge_least(
+    return judge_figure(
         TargetName.WINS,
         wins / len(nets) if nets else None,
         limit=LEAST_WINS,
+        is_least=True,
         samples=len(nets),
         needed=NEEDED_POSITIONS,
         parts={
