@@ -1,187 +1,188 @@
-"""What came of a year, for a tax return."""
+"""What a period of the bot's life came to: the six targets, performance, parity, signals."""
 
-from decimal import Decimal, InvalidOperation
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import click
 
-from scripts.operation.bot import Here, open_bot
-from scripts.operation.tax_books import (
-    BookKind,
-    read_tax_books,
-    read_tax_executions,
-    year_bounds,
+from scripts.operation.bot import open_bot
+from scripts.operation.parity import Parity
+from scripts.operation.period import (
+    PeriodPerformance,
+    compare_period,
+    judge_period,
+    known_cost_jpy,
+    measure_stay,
+    read_period,
 )
 from scripts.output.console import emit, json_option
-from scripts.output.tax import TaxAnswer, tax_lines
-from scripts.output.tax_csv import CsvLanguage, tax_csv
-from scripts.output.tax_data import tax_data
-from scripts.research.writable import require_file, write_results
-from shared.core.errors import BadData, UserError
-from shared.core.money import LOT_BTC, jpy
-from shared.core.types import Purpose
-from shared.results.tax import (
-    AverageMethod,
-    CoinHolding,
-    book_differences,
-    exchange_differences,
-    tax_year,
-    with_interest,
-)
+from scripts.output.targets import performance_lines, signal_lines, target_lines, wrap_line
+from shared.core.calendar import DAY_MS, jst_text
+from shared.core.errors import UserError
+from shared.core.files import write_file
+from shared.core.sentences import say
+from shared.core.sentences.figures import jst_minute
+from shared.results.targets import SignalRow, TargetFigure, signal_rows
 
-DIFFERENT = 3
-MOST_BTC, MOST_YEN = 21_000_000, 10**15
+PERIODS = {"24h": DAY_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodReport:
+    """The answer. Instants are ms UTC.
+
+    Attributes:
+        performance: Since the capital or the stage was last changed within the period.
+        parity: None where it was not compared; `parity_why` says why.
+        signals: None where they were not asked for.
+        damaged: Paths of documents that could not be read.
+        cut: Collections of which there is more than is read.
+    """
+
+    bot: str
+    mode: str
+    stage: str
+    period: str
+    begin_at: int
+    end_at: int
+    targets: tuple[TargetFigure, ...]
+    performance: PeriodPerformance
+    parity: Parity | None
+    parity_why: str
+    signals: tuple[SignalRow, ...] | None
+    damaged: tuple[str, ...]
+    cut: tuple[str, ...]
 
 
 @click.command()
 @click.option(
-    "--year",
-    type=click.IntRange(2014, 2100),
-    required=True,
-    help="The calendar year in Japan's time.",
+    "--period",
+    type=click.Choice(list(PERIODS)),
+    default="24h",
+    show_default=True,
+    help="How far back from now.",
 )
-@click.option(
-    "--method",
-    type=click.Choice([str(method) for method in AverageMethod]),
-    help="Only by one method: moving (移動平均法) or total (総平均法).  [default: both]",
-)
+@click.option("--signals", is_flag=True, help="What each strategy said: buy, sell and hold.")
 @click.option(
     "--csv",
-    "csv_path",
-    type=click.Path(path_type=Path),
+    "csv_file",
+    type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write every fill and the totals there, for a tax accountant.",
+    help="Write the signals by day and hour (JST) to FILE.",
 )
+@click.option("--without-parity", is_flag=True, help="Do not replay the period.")
 @click.option(
-    "--csv-language",
-    type=click.Choice(["en", "ja"]),
-    default="en",
-    show_default=True,
-    help="The language of the file.",
-)
-@click.option(
-    "--book",
-    type=click.Choice(["real", "paper"]),
-    help="Whose fills.  [default: real, where there ever was real money]",
-)
-@click.option("--opening-btc", metavar="BTC", help="Coins from elsewhere that the year began with.")
-@click.option("--opening-cost-jpy", metavar="YEN", help="What these had cost, with fees.")
-@click.option(
-    "--reconcile",
-    is_flag=True,
-    help="Ask the exchange for every execution of the year, and compare.",
+    "--monthly-cost-jpy",
+    type=click.FloatRange(min=0),
+    metavar="YEN",
+    help="What the cloud costs in a month.  [default: nothing for stores of this machine]",
 )
 @json_option
-@click.pass_context
 def command(
-    context: click.Context,
     *,
-    year: int,
-    method: str | None,
-    csv_path: Path | None,
-    csv_language: CsvLanguage,
-    book: BookKind | None,
-    opening_btc: str | None,
-    opening_cost_jpy: str | None,
-    reconcile: bool,
+    period: str,
+    signals: bool,
+    csv_file: Path | None,
+    without_parity: bool,
+    monthly_cost_jpy: float | None,
     as_json: bool,
 ) -> None:
-    """Say what a year's fills realised, as a Japanese tax return wants it.
+    """Say what a period came to: six targets, each met or missed with its number, performance with
+    its costs, and whether a replay of the same ticks does the same.
 
-    Every fill with its fee, interest and realised profit by 移動平均法 and 総平均法, in Japan's
-    time; then the year's totals. Positions on margin realise at their close. The fills are held
-    against the stored trades and the bot's own book, and with --reconcile against the exchange,
-    which is only read. Exit code 3 where something differs. What it leaves out: docs/tax.md
+    Reads every tick of the period. For the replay candles that the archive lacks are collected into
+    it; where they are not to be had it says so. Exit code 0, also where a target is missed.
     """
-    elsewhere = _elsewhere(opening_btc, opening_cost_jpy)
-    methods = tuple(AverageMethod) if method is None else (AverageMethod(method),)
-    if csv_path is not None:
-        require_file(csv_path, "--csv")
+    if csv_file is not None and not signals:
+        raise UserError("--csv was given without --signals", remedy="add --signals")
     with open_bot() as here:
-        answer = look_at_year(
-            here, year, kind=book, methods=methods, elsewhere=elsewhere, reconcile=reconcile
+        stored = read_period(here, span_ms=PERIODS[period])
+        performance = measure_stay(stored.reports, here.settings, begin_at=stored.begin_at)
+        parity, parity_why = (
+            (None, say("targets.unasked")) if without_parity else compare_period(here, stored)
         )
-    written = ""
-    if csv_path is not None and answer.year is not None:
-        is_paper = answer.kind == "paper"
-        data = tax_csv(answer.year, methods=methods, language=csv_language, is_paper=is_paper)
-        write_results(csv_path.absolute().parent, {csv_path.name: data}, option="--csv")
-        written = str(csv_path)
-    emit(tax_data(answer), "\n".join(tax_lines(answer, written=written)), as_json=as_json)
-    differs = answer.of_books or answer.of_exchange or answer.year is None
-    context.exit(DIFFERENT if differs else 0)
+        report = PeriodReport(
+            bot=here.settings.id,
+            mode=here.settings.mode,
+            stage=here.settings.stage,
+            period=period,
+            begin_at=stored.begin_at,
+            end_at=stored.end_at,
+            targets=judge_period(
+                stored,
+                here.settings,
+                performance,
+                monthly_cost_jpy=known_cost_jpy(here.settings, monthly_cost_jpy),
+            ),
+            performance=performance,
+            parity=parity,
+            parity_why=parity_why,
+            signals=(
+                signal_rows(stored.reports, begin_at=stored.begin_at, end_at=stored.end_at)
+                if signals
+                else None
+            ),
+            damaged=stored.damaged,
+            cut=stored.cut,
+        )
+    lines = report_lines(report)
+    if csv_file is not None and report.signals is not None:
+        _write_signals(csv_file, report.signals)
+        lines += wrap_line(
+            say("targets.written", rows=len(report.signals), path=str(csv_file)),
+        )
+    emit(report, "\n".join(lines), as_json=as_json)
 
 
-def look_at_year(
-    here: Here,
-    number: int,
-    *,
-    kind: BookKind | None,
-    methods: tuple[AverageMethod, ...],
-    elsewhere: CoinHolding,
-    reconcile: bool,
-) -> TaxAnswer:
-    """Read the books, compute the year, and compare."""
-    executions = read_tax_executions(here, number) if reconcile else ()
-    books = read_tax_books(here, kind)
-    if reconcile and books.kind == "paper":
-        raise UserError("--reconcile is about a real account", remedy="leave out --book paper")
-    fills, strays = with_interest(books.fills, books.trades)
-    of_books = (*strays, *book_differences(fills, books.trades, books.standings))
-    of_year = [told for told in fills if told.year == number]
-    of_exchange = exchange_differences(of_year, executions) if reconcile else None
-    year, trouble = None, ""
-    try:
-        year = tax_year(fills, number, elsewhere=elsewhere)
-    except (BadData, UserError) as error:
-        if not of_books and not of_exchange:
-            raise
-        trouble = str(error)  # what differs is why, and is listed
-    return TaxAnswer(
-        bot_id=here.settings.id,
-        kind=books.kind,
-        books=books.book_names,
-        number=number,
-        methods=methods,
-        is_over=year_bounds(number)[1] <= here.clock.now_ms(),
-        year=year,
-        trouble=trouble,
-        fills=len(fills),
-        closes=sum(told.fill.purpose is not Purpose.ENTRY for told in fills),
-        is_standing_known=bool(books.standings),
-        of_books=of_books,
-        of_exchange=of_exchange,
-        executions=len(executions),
-        account=here.settings.account,
+def _write_signals(path: Path, rows: Sequence[SignalRow]) -> None:
+    """The rows under their names. Raises `UserError` where the file cannot be written."""
+    text = io.StringIO()
+    table = csv.DictWriter(
+        text, fieldnames=[field.name for field in fields(SignalRow)], lineterminator="\n"
     )
-
-
-def _elsewhere(size_btc: str | None, cost_jpy: str | None) -> CoinHolding:
-    """Coins that the year began with besides. Raises `UserError` where one half is missing."""
-    if (size_btc is None) != (cost_jpy is None):
-        raise UserError(
-            "coins from elsewhere need their size and what they had cost",
-            remedy="give both --opening-btc and --opening-cost-jpy",
-        )
-    if size_btc is None or cost_jpy is None:
-        return CoinHolding()
-    size, cost = _number(size_btc, "--opening-btc"), _number(cost_jpy, "--opening-cost-jpy")
-    lots = size / LOT_BTC
-    if not 0 < size <= MOST_BTC or lots != int(lots):
-        raise UserError(
-            f"--opening-btc was {size_btc}",
-            remedy=f"give a size above 0 in steps of {LOT_BTC} BTC; round down what is finer",
-        )
-    if not 0 <= cost <= MOST_YEN:
-        raise UserError(f"--opening-cost-jpy was {cost_jpy}", remedy="give yen, like 1500000")
-    return CoinHolding(lots=int(lots), cost_jpy=jpy(cost))
-
-
-def _number(text: str, option: str) -> Decimal:
+    table.writeheader()
+    table.writerows(asdict(row) for row in rows)
     try:
-        number = Decimal(text)
-    except InvalidOperation as error:
-        raise UserError(f"{option} was {text!r}", remedy="give a number, like 0.5") from error
-    if not number.is_finite():
-        raise UserError(f"{option} was {text!r}", remedy="give a number, like 0.5")
-    return number
+        write_file(path, text.getvalue())
+    except OSError as error:
+        raise UserError(
+            f"{path} could not be written: {error.strerror}",
+            remedy="name a file in a folder that is there and yours",
+        ) from error
+
+
+def report_lines(report: PeriodReport) -> list[str]:
+    """The answer as a person reads it: one screen of 80 columns."""
+    head = say(
+        "targets.head",
+        bot=report.bot,
+        mode=report.mode,
+        period=report.period,
+        begin=jst_minute(report.begin_at),
+        end=jst_minute(report.end_at),
+    )
+    lines = [*wrap_line(head), *target_lines(report.targets), *_performance(report)]
+    if report.parity is None:
+        lines += wrap_line(say("targets.parity_unmade", why=report.parity_why))
+    else:
+        lines += wrap_line(say("targets.parity", sentence=report.parity.sentence))
+    if report.signals is not None:
+        lines += signal_lines(report.signals)
+    if report.damaged:
+        lines += wrap_line(say("targets.damaged", paths=", ".join(report.damaged)))
+    if report.cut:
+        lines += wrap_line(say("targets.cut", names=", ".join(report.cut)))
+    return lines
+
+
+def _performance(report: PeriodReport) -> list[str]:
+    earned = report.performance
+    if earned.found is None:
+        return wrap_line(say("targets.no_performance", why=earned.why))
+    lines = performance_lines(earned.found)
+    if earned.since_at > report.begin_at:
+        lines += wrap_line(say("targets.since", at=jst_text(earned.since_at)))
+    return lines

@@ -15,8 +15,9 @@ from shared.core.logs import log
 from shared.core.settings import Settings
 from shared.core.types import Alert
 from shared.model.registry import BundleRegistry
-from shared.rounds.day import MOST_ALERTS, digest_window
+from shared.rounds.day import digest_window
 from shared.rounds.digest import KIND, day_digest
+from shared.rounds.reading import MOST_ALERTS
 from shared.rounds.watch import WatchPorts, compared_clock, look_around
 from shared.stores.ports import Bucket, DocumentStore, Write
 from shared.tick.acts import tell_moves

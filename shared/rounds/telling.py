@@ -9,7 +9,8 @@ from shared.core.calendar import jst_day
 from shared.core.sentences import reason_then, say
 from shared.core.sentences.figures import btc, fall_percent, jst_minute, percent, yen_words
 from shared.core.types import Level, Trade
-from shared.rounds.day import DayAlert, DayFacts
+from shared.rounds.day import DayFacts
+from shared.rounds.reading import DayAlert
 
 MOST_IN_A_FIELD = 420
 """Characters: all fields together stay below what one message of the sink takes (3,000)."""

@@ -33,7 +33,7 @@ from shared.tick.documents import BotDocuments
 from shared.tick.guard import TickGuard
 from shared.tick.live.standing import lower_stage
 from shared.tick.loaded import Loaded, load_tick_inputs
-from shared.tick.meter import Meter
+from shared.tick.meter import Meter, MeteredClock
 from shared.tick.present import Present
 from shared.tick.reporter import Reporter
 from shared.tick.request import TickRequest
@@ -288,7 +288,8 @@ def _work(start: _Start, lease: Lease, claim: Document) -> tuple[TickReport, _Ne
         loaded=loaded,
     )
     work = _Work(lease=lease, claim=claim, loaded=loaded, desk=desk, source=source)
-    steps = Steps(clock=start.clock, hands=desk, source=source, settings=settings)
+    clock = MeteredClock(start.clock, meter)
+    steps = Steps(clock=clock, hands=desk, source=source, settings=settings)
     # Deterministic, and another one when a tick is taken over: what the dead one wrote is never
     # written again.
     turn = loaded.turn(f"{request.tick}.{lease.fence}", scheduled_at=request.scheduled_at)

@@ -11,7 +11,8 @@ from decimal import Decimal
 
 import pytest
 
-from scripts.commands.parity import fills_line, weigh_fills
+from scripts.commands.parity import fills_line
+from scripts.operation.parity import weigh_fills
 from shared.core.money import jpy_from_units
 from shared.core.types import Fill
 from shared.results.parity import Fills, shortfall

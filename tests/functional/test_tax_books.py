@@ -1,4 +1,4 @@
-"""Which fills `bot report --year` takes: of a bot that went from paper to real money, back and to
+"""Which fills `bot tax --year` takes: of a bot that went from paper to real money, back and to
 real money again, of stores of versions before, of a person's corrections, of damaged documents.
 """
 
@@ -54,7 +54,7 @@ def ask(life: Life, home: Path, monkeypatch, capsys) -> Ask:
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("BOT_MODE", mode)
         monkeypatch.setenv("BOT_STAGE", mode)
-        code = main(["report", "--year", YEAR, *words])
+        code = main(["tax", "--year", YEAR, *words])
         printed = capsys.readouterr()
         if code in {0, 3} and "--json" in words:
             return code, json.loads(printed.out)

@@ -1,4 +1,4 @@
-"""`bot report --year` of a bot that traded at a bitbank of its own: the store, the bot's book and
+"""`bot tax --year` of a bot that traded at a bitbank of its own: the store, the bot's book and
 the exchange agree over real HTTP, and what is changed on either side is named by its number.
 """
 
@@ -117,7 +117,7 @@ def ask(lived: Lived, monkeypatch, capsys) -> Ask:
     def run(*words: str, **environ: str) -> tuple[int, str]:
         for name, value in {**lived.environ, **environ}.items():
             monkeypatch.setenv(name, value)
-        code = main(["report", "--year", YEAR, *words])
+        code = main(["tax", "--year", YEAR, *words])
         printed = capsys.readouterr()
         return code, printed.out or printed.err
 

@@ -4,7 +4,7 @@ them. Pure.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -20,7 +20,7 @@ from scripts.output.report.story import (
     stories,
     why_nothing,
 )
-from shared.core.types import PairRules, TickReport, Timeframe
+from shared.core.types import AccountKind, PairRules, TickReport, Timeframe
 from shared.replay.types import Curve, Replayed
 from shared.results.performance import Performance, measure
 from shared.results.performance.series import units_of
@@ -59,22 +59,17 @@ def build_ticked_run(reports: Sequence[TickReport], header: ReportHeader) -> Tic
         header: What the ticks do not know.
     """
     told, why = stories(reports), why_nothing(reports)
-    curve = _curve(reports, header)
-    replayed = Replayed(
-        start_at=header.start_at,
-        end_at=header.end_at,
-        resolution=Timeframe.M1,
+    replayed = replace(
+        as_replayed(
+            reports,
+            start_at=header.start_at,
+            end_at=header.end_at,
+            start_equity_jpy=header.start_equity_jpy,
+            account=header.account,
+        ),
         settings_hash=header.settings_hash,
         profile=header.profile,
         model=header.model,
-        account=header.account,
-        rules=PairRules(),
-        start_equity_jpy=header.start_equity_jpy,
-        end_equity_jpy=Decimal(int(curve.equity_units[-1])).scaleb(-4),
-        trades=tuple(all_trades(reports)),
-        fills=tuple(all_fills(reports)),
-        entries=entries(told),
-        curve=curve,
         denials={row.reason: row.candles for row in why if row.candles},
         notes=(first_line(header), *filter(None, [header.stopped_early])),
     )
@@ -95,6 +90,43 @@ def build_ticked_run(reports: Sequence[TickReport], header: ReportHeader) -> Tic
     )
 
 
+def as_replayed(
+    reports: Sequence[TickReport],
+    *,
+    start_at: int,
+    end_at: int,
+    start_equity_jpy: Decimal,
+    account: AccountKind,
+) -> Replayed:
+    """What happened in [`start_at`, `end_at`), ms UTC, as a replay tells it; its curve has a point
+    a tick. Settings and model are not told: they may have been several.
+
+    Args:
+        reports: Every tick's report of one book in the order of the ticks.
+        start_at: When the account had `start_equity_jpy`.
+        end_at: When it was last valued, or later.
+        start_equity_jpy: Equity at the start.
+        account: Margin or spot.
+    """
+    curve = _curve(reports, start_at, start_equity_jpy)
+    return Replayed(
+        start_at=start_at,
+        end_at=end_at,
+        resolution=Timeframe.M1,
+        settings_hash="",
+        profile=None,
+        model=None,
+        account=account,
+        rules=PairRules(),
+        start_equity_jpy=start_equity_jpy,
+        end_equity_jpy=Decimal(int(curve.equity_units[-1])).scaleb(-4),
+        trades=tuple(all_trades(reports)),
+        fills=tuple(all_fills(reports)),
+        entries=entries(stories(reports)),
+        curve=curve,
+    )
+
+
 def mark_of(report: TickReport) -> Decimal | None:
     """The price of a tick: what positions were valued at; with nothing held the last close, which
     is newer.
@@ -104,15 +136,13 @@ def mark_of(report: TickReport) -> Decimal | None:
     return report.mark_price
 
 
-def _curve(reports: Sequence[TickReport], header: ReportHeader) -> Curve:
+def _curve(reports: Sequence[TickReport], start_at: int, start_equity_jpy: Decimal) -> Curve:
     """The start, and every tick after it that knew its equity; a tick without a price has the one
     before it.
     """
     known = [report for report in reports if report.equity_jpy is not None]
     prices = [mark for report in known if (mark := mark_of(report))]
-    rows = [
-        (header.start_at, units_of(header.start_equity_jpy), round(prices[0]) if prices else 0, 0)
-    ]
+    rows = [(start_at, units_of(start_equity_jpy), round(prices[0]) if prices else 0, 0)]
     for report in known:
         if report.scheduled_at > rows[-1][0] and report.equity_jpy is not None:
             mark, lots = mark_of(report), sum(one.side.sign * one.lots for one in report.positions)

@@ -116,16 +116,7 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
         UserError: there is no such tick.
     """
     by_hand, mine = _part_by_hand(sorted(reports, key=lambda report: report.received_at))
-    since_at = max(
-        [
-            since_at,
-            *(
-                after.scheduled_at + 1
-                for before, after in pairwise(mine)
-                if _is_capital_changed(before, after) or before.stage != after.stage
-            ),
-        ]
-    )
+    since_at = since_same_money(mine, since_at)
     if mine and mine[0].scheduled_at >= since_at and _is_first(mine[0], settings):
         return _stretch(mine, by_hand, mine[0].scheduled_at, None)
     limits: Limits | None = None
@@ -148,6 +139,18 @@ def stretch_of(reports: Sequence[TickReport], *, since_at: int, settings: Settin
         " with nothing held before",
         remedy="ask for more --days, or wait until the bot has ticked longer",
     )
+
+
+def since_same_money(reports: Sequence[TickReport], since_at: int) -> int:
+    """`since_at`, or just after another capital was set for an account that had not traded, or
+    another stage was, whichever came last; ms UTC.
+    """
+    changes = (
+        after.scheduled_at + 1
+        for before, after in pairwise(reports)
+        if _is_capital_changed(before, after) or before.stage != after.stage
+    )
+    return max([since_at, *changes])
 
 
 def _is_first(report: TickReport, settings: Settings) -> bool:

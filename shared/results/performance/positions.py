@@ -107,14 +107,24 @@ def book_of(replayed: Replayed) -> PositionBook:
         row = bisect_right(placed.get(first.side, []), first.opened_at) - 1
         return orders[first.side][row] if row >= 0 else None
 
-    closed: list[Closed] = []
+    ended, left = position_parts(replayed.trades)
+    return PositionBook(
+        closed=tuple(_build_closed(parts, opener) for parts in ended),
+        open_parts=tuple((part, opener(parts[0])) for parts in left for part in parts),
+    )
+
+
+def position_parts(trades: Iterable[Trade]) -> tuple[list[list[Part]], list[list[Part]]]:
+    """The parts of every position that has ended, in the order of their ends, and those of
+    positions that are still open.
+    """
+    ended: list[list[Part]] = []
     running: dict[Side, list[Part]] = defaultdict(list)
-    for part in map(part_of, replayed.trades):
+    for part in map(part_of, trades):
         running[part.side].append(part)
         if part.ends_position:
-            closed.append(_build_closed(running.pop(part.side), opener))
-    left = tuple((part, opener(parts[0])) for parts in running.values() for part in parts)
-    return PositionBook(closed=tuple(closed), open_parts=left)
+            ended.append(running.pop(part.side))
+    return ended, list(running.values())
 
 
 def _build_closed(parts: Sequence[Part], opener: Callable[[Part], Entered | None]) -> Closed:

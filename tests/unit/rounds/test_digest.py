@@ -23,9 +23,10 @@ from shared.core.settings import load_settings
 from shared.core.types import Alert, Level, Side, Trade
 from shared.risk.limits import Limits
 from shared.rounds import day_digest, digest_window
-from shared.rounds.day import MOST_TICKS, read_day
+from shared.rounds.day import read_day
 from shared.rounds.duties import MOST_MARKED, RoundsPlace, do_digest
 from shared.rounds.picture import draw_equity
+from shared.rounds.reading import MOST_TICKS
 from shared.stores.memory import MemoryBucket, MemoryDocuments
 from shared.stores.ports import Write
 from shared.tick.documents import BotDocuments

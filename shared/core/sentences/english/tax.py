@@ -1,4 +1,4 @@
-"""What `report --year` says of a year's fills."""
+"""What `tax --year` says of a year's fills."""
 
 SENTENCES = {
     "tax.head": "{year} in Japan's time, bot {bot}: {books}.",
