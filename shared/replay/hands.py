@@ -11,7 +11,7 @@ what crossing costs at the candle's open (taker fee, half the spread, slippage).
 that candle, its target is not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shared.core.errors import BadData
@@ -112,7 +112,7 @@ class AccountInHand:
     is_shutting_down = False
 
     @property
-    def lost_stop_lots(self) -> dict[Side, int]:
+    def lost_stop_lots(self) -> Mapping[Side, int]:
         """No answer is lost."""
         return {}
 

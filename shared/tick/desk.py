@@ -142,7 +142,7 @@ class Desk:
         return any(one.intent.is_opening for one in self._unfound.values())
 
     @property
-    def lost_stop_lots(self) -> dict[Side, int]:
+    def lost_stop_lots(self) -> Mapping[Side, int]:
         """For how many lots of a side stops may be in the market of which no answer told, in this
         tick or in one before.
         """

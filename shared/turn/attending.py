@@ -149,7 +149,9 @@ def _look(
     now_ms, sent, orders = clock.now_ms(), len(hands.records), len(holdings.orders)
     rules = (None if market is None else market.rules) or PairRules()
     shown = planning.shown_bare_lots(holdings, now_ms=now_ms)
-    parts = refusals.parts(shown, lost=hands.lost_stop_lots, least=rules.min_lots, orders=orders)
+    parts = refusals.parts_to_try(
+        shown, lost=hands.lost_stop_lots, least=rules.min_lots, orders=orders
+    )
     unshown = refusals.unshown_lots(now_ms)
     try:
         return (

@@ -108,7 +108,7 @@ class Refusals:
     """What was refused of each side since a tick began to attend.
 
     >>> refusals = Refusals()
-    >>> refusals.unshown_lots(0), refusals.parts({Side.LONG: 12}, lost={}, least=1, orders=0)
+    >>> refusals.unshown_lots(0), refusals.parts_to_try({Side.LONG: 12}, lost={}, least=1, orders=0)
     ({}, {})
     """
 
@@ -121,7 +121,7 @@ class Refusals:
         """How large a stop of each side may be whose last was refused, where nothing shows."""
         return {side: refused.unshown_lots(now_ms) for side, refused in self._by_side.items()}
 
-    def parts(
+    def parts_to_try(
         self, shown: Mapping[Side, int], *, lost: Mapping[Side, int], least: int, orders: int
     ) -> dict[Side, tuple[int, ...]]:
         """The parts of each position that are tried where all that shows is refused.

@@ -32,7 +32,7 @@ class Asking:
 
     def parts(self, shown, **more):
         asked = {"lost": self.lost, "orders": self.orders, "least": self.least, **more}
-        return self.refusals.parts({LONG: shown}, **asked).get(LONG, ())
+        return self.refusals.parts_to_try({LONG: shown}, **asked).get(LONG, ())
 
     def unshown(self, *, now=None):
         return self.refusals.unshown_lots(self.now if now is None else now).get(LONG)
@@ -280,13 +280,13 @@ def test_each_side_and_only_stops_that_were_placed_are_counted(told, made):
         refusals.note(both, {LONG: 9}, least=1, now_ms=0)
     shown, asked = {LONG: 9, SHORT: 5}, {"least": 1, "orders": 0}
     assert refusals.stuck == {LONG}
-    assert refusals.parts(shown, lost={SHORT: 1}, **asked) == {LONG: (8, 7, 5, 2, 1)}
+    assert refusals.parts_to_try(shown, lost={SHORT: 1}, **asked) == {LONG: (8, 7, 5, 2, 1)}
     for _ in range(3):
         refusals.note(both, shown, least=1, now_ms=0)
     assert refusals.stuck == {LONG, SHORT}
-    parts = refusals.parts(shown, lost={SHORT: 2}, **asked)
+    parts = refusals.parts_to_try(shown, lost={SHORT: 2}, **asked)
     assert parts == {LONG: (8, 7, 5, 2, 1), SHORT: (3, 4, 1)}
-    assert refusals.parts({SHORT: 5}, lost={}, **asked) == {SHORT: (4, 3, 1)}
+    assert refusals.parts_to_try({SHORT: 5}, lost={}, **asked) == {SHORT: (4, 3, 1)}
     refusals.note([told(9, "accepted")], shown, least=1, now_ms=0)
     assert refusals.stuck == {SHORT}
     assert told(9).intent.purpose is Purpose.STOP
