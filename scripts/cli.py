@@ -23,7 +23,8 @@ from scripts.installation.in_use import hold
 from shared.core.errors import BotError, UserError
 from shared.core.masking import mask_secrets_and_keys, register_secret_variables
 
-TRY, RUN, LOOK, ACT, WORK = "Try it", "Run it", "Look", "Act", "Work on it"
+TRY, RUN, LOOK, ACT = "Try it", "Run it", "Look", "Act"
+CLOUD, WORK = "In the cloud", "Work on it"
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": (TRY, "Watch the whole bot trade on a bitbank of its own: no account, no keys."),
@@ -56,6 +57,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "halt": (ACT, "Stop opening positions; what is held stays protected."),
     "flatten": (ACT, "Close all that the bot holds, and halt it."),
     "resume": (ACT, "Take a halt back, and a flatten."),
+    "deploy": (ACT, "Deploy the four functions to Cloud Run; what fails changes nothing."),
     "settle": (ACT, "Settle an order that stays open, by name."),
     "adopt": (ACT, "Let the bot take over a position, or forget one that is gone."),
     "move": (ACT, "Hand the bot from this store to another."),
@@ -64,15 +66,20 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "rollback": (ACT, "Let the model serve that served before."),
     "probe": (ACT, "Ask bitbank, with the smallest order, what no document of it says."),
     "keep": (ACT, "Protect one report from the cleaning."),
+    "setup": (CLOUD, "Make the project on Google Cloud as it should be."),
+    "verify": (CLOUD, "Say where the project on Google Cloud is not as it should be."),
+    "teardown": (CLOUD, "Take the project on Google Cloud away; keeps what a tax return needs."),
     "check": (WORK, "Lint, types, import contracts, examples and tests: what CI runs."),
     "test": (WORK, "Run the tests, with coverage and its floor."),
     "mutants": (WORK, "Change the money rules one slip at a time; a test has to notice each."),
+    "stage": (WORK, "Put together what is uploaded for each function."),
+    "audit": (WORK, "Ask whether a vulnerability of a pinned package is known."),
     "lock": (WORK, "Pin every requirement again, with hashes."),
 }
 """Each command with its section and its line in `--help`; nothing of theirs is imported to print
 it."""
 
-WITHOUT_ENV_FILE = frozenset({"check", "test", "mutants", "lock"})
+WITHOUT_ENV_FILE = frozenset({"check", "test", "mutants", "stage", "audit", "lock"})
 
 
 class LazyGroup(click.Group):
@@ -105,7 +112,7 @@ class LazyGroup(click.Group):
     # Click's signature.
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the table by section."""
-        for section in (TRY, RUN, LOOK, ACT, WORK):
+        for section in (TRY, RUN, LOOK, ACT, CLOUD, WORK):
             with formatter.section(section):
                 formatter.write_dl(
                     [(name, line) for name, (where, line) in COMMANDS.items() if where == section]

@@ -29,7 +29,7 @@ from scripts.installation.system_libraries import ensure_openmp
 
 PRODUCT = "requirements.txt"
 TESTS = "tests/requirements.txt"
-TESTING = frozenset({"check", "lock", "mutants", "test"})
+TESTING = frozenset({"audit", "check", "lock", "mutants", "test"})
 TRAINING = frozenset(
     {"backtest", "check", "demo", "paper", "study", "test", "train", "walk-forward"}
 )

@@ -23,6 +23,7 @@ STEPS = {
     "format": ["-m", "ruff", "format", "--check", "."],
     "types": ["-m", "mypy"],
     "imports": ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+    "licences": ["-m", "scripts.testing.licences"],
     "examples": ["-m", "pytest", "-q", "--doctest-modules", "shared", "models", "functions"],
 }
 

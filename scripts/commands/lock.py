@@ -12,41 +12,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from scripts.installation.checkout import ROOT
 from scripts.output.console import emit, json_option
+from scripts.testing.pins import EVERYTHING, TARGETS, Target
 from shared.core.errors import BotError, UserError
 from shared.core.files import write_file
 
 SOURCES = Path("infra/requirements")
-EVERYTHING = "tests.in"
 OVERRIDES = "overrides.txt"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A requirements file, its source, and another file that it includes instead of
-    repeating it.
-    """
-
-    path: Path
-    source: str
-    includes: Path | None = None
-
-
-PRODUCT = Path("requirements.txt")
-TARGETS = (
-    Target(path=PRODUCT, source="product.in"),
-    Target(path=Path("tests/requirements.txt"), source=EVERYTHING, includes=PRODUCT),
-    Target(path=Path("functions/tick/requirements.txt"), source="tick.in"),
-    Target(path=Path("functions/alerts/requirements.txt"), source="alerts.in"),
-    Target(path=Path("functions/backtest/requirements.txt"), source="backtest.in"),
-    Target(path=Path("functions/retrain/requirements.txt"), source="retrain.in"),
-)
 
 
 @click.command()

@@ -141,10 +141,17 @@ def world(
 
 @contextmanager
 def function_process(
-    name: str, environ: Mapping[str, str], *, log: Path, port: int | None = None
+    name: str,
+    environ: Mapping[str, str],
+    *,
+    log: Path,
+    port: int | None = None,
+    tree: Path | None = None,
+    python: Path = Path(sys.executable),
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The real functions-framework process of one function, on a free port of its own unless one is
-    named; its address.
+    named; its address. `tree`: a staged one to serve instead of this checkout, as the buildpack
+    does it. `python`: that of the environment to serve it in.
 
     As a user's shell or an image starts it: with compiled code, without this machine's own
     settings. Server and workers are a process group, for they are one machine.
@@ -153,8 +160,9 @@ def function_process(
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("functions-framework"))]
-    command += ["--source", f"functions/{name}/main.py", "--target", name]
+    command = [str(python.with_name("functions-framework"))]
+    source = "main.py" if tree else f"functions/{name}/main.py"
+    command += ["--source", source, "--target", name]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     clean = {
         name: value
@@ -164,7 +172,7 @@ def function_process(
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=tree or ROOT,
             env={**clean, **environ},
             stdout=output,
             stderr=output,

@@ -1,0 +1,1 @@
+"""What is special in each API, by the id of Google's method."""
