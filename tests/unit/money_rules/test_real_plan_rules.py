@@ -756,6 +756,33 @@ def test_a_side_is_held_where_a_stop_of_it_was_refused_because_something_holds_t
     assert planning.held_sides(()) == frozenset()
 
 
+@pytest.mark.parametrize(
+    ("told", "is_held"),
+    [
+        ([(100, False), (100, True)], False),
+        ([(100, False), (101, True)], False),
+        ([(100, False), (99, True)], True),
+        ([(100, False), (99, False), (99, True)], True),
+        ([(99, False), (100, False), (99, True)], True),
+        ([(100, False), (100, True), (50, False)], True),
+        ([(100, True)], False),
+        ([(50, False), (100, True), (60, False), (60, True)], False),
+    ],
+)
+def test_a_stop_as_large_that_is_taken_says_that_nothing_is_held(told, is_held):
+    records = [
+        replace(refusal(Reason.QUANTITY_HELD, lots=lots), outcome="accepted")
+        if is_taken
+        else refusal(Reason.QUANTITY_HELD, lots=lots)
+        for lots, is_taken in told
+    ]
+    assert planning.held_sides(records) == ({LONG} if is_held else frozenset())
+    other = replace(refusal(Reason.QUANTITY_HELD, side=SHORT, lots=999), outcome="accepted")
+    assert (LONG in planning.held_sides([*records, other])) is is_held
+    cancelled = replace(other, what="cancel", intent=replace(other.intent, side=LONG))
+    assert (LONG in planning.held_sides([*records, cancelled])) is is_held
+
+
 @pytest.mark.parametrize(("of", "lots"), [((), 100), ((SHORT,), 100), ((LONG,), 60)])
 @pytest.mark.parametrize("action", [Action.EXIT, Action.REDUCE])
 def test_of_a_held_side_nothing_is_reduced_and_no_more_ends_than_stops_have_held(
