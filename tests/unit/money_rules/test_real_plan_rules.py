@@ -754,6 +754,9 @@ def test_a_side_is_held_where_a_stop_of_it_was_refused_because_something_holds_t
     assert planning.held_sides(records) == {SHORT}
     assert planning.held_sides([*records, refusal(Reason.QUANTITY_HELD)]) == {SHORT, LONG}
     assert planning.held_sides(()) == frozenset()
+    assert planning.held_sides([refusal(Reason.REJECTED_BY_EXCHANGE)]) == frozenset()
+    lost = replace(refusal(Reason.QUANTITY_HELD), outcome="unknown")
+    assert planning.held_sides([lost]) == frozenset()
 
 
 @pytest.mark.parametrize(
