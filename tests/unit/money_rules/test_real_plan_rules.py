@@ -757,6 +757,8 @@ def test_a_side_is_held_where_a_stop_of_it_was_refused_because_something_holds_t
     assert planning.held_sides([refusal(Reason.REJECTED_BY_EXCHANGE)]) == frozenset()
     lost = replace(refusal(Reason.QUANTITY_HELD), outcome="unknown")
     assert planning.held_sides([lost]) == frozenset()
+    of_a_target = refusal(Reason.QUANTITY_HELD, purpose=Purpose.TARGET)
+    assert planning.held_sides([of_a_target]) == frozenset()
 
 
 @pytest.mark.parametrize(
