@@ -191,17 +191,17 @@ def protection(
 
 def held_sides(records: Sequence[OrderRecord]) -> frozenset[Side]:
     """The sides of which a stop was refused in this tick because something holds the quantity, and
-    none as large was taken since: that one was only early.
+    none as large was taken since, or refused for another reason: that one was only early.
     """
     held: dict[Side, int] = {}
     for record in records:
         side, lots = record.intent.side, record.intent.lots
         if record.what != "place" or record.intent.purpose is not Purpose.STOP:
             continue
-        if record.outcome == "accepted" and lots >= held.get(side, lots):
-            held.pop(side, None)
-        elif record.outcome == "rejected" and record.reason is Reason.QUANTITY_HELD:
+        if record.outcome == "rejected" and record.reason is Reason.QUANTITY_HELD:
             held[side] = max(lots, held.get(side, lots))
+        elif record.outcome in {"accepted", "rejected"} and lots >= held.get(side, lots):
+            held.pop(side, None)
     return frozenset(held)
 
 

@@ -774,18 +774,24 @@ def test_a_side_is_held_where_a_stop_of_it_was_refused_because_something_holds_t
         ([(50, False), (100, True), (60, False), (60, True)], False),
     ],
 )
-def test_a_stop_as_large_that_is_taken_says_that_nothing_is_held(told, is_held):
+@pytest.mark.parametrize("answered", ["accepted", "rejected"])
+def test_a_stop_as_large_that_is_taken_or_refused_otherwise_says_that_nothing_is_held(
+    told, is_held, answered
+):
+    said = {"outcome": answered, "reason": Reason.REJECTED_BY_EXCHANGE}
     records = [
-        replace(refusal(Reason.QUANTITY_HELD, lots=lots), outcome="accepted")
+        replace(refusal(Reason.QUANTITY_HELD, lots=lots), **said)
         if is_taken
         else refusal(Reason.QUANTITY_HELD, lots=lots)
         for lots, is_taken in told
     ]
     assert planning.held_sides(records) == ({LONG} if is_held else frozenset())
-    other = replace(refusal(Reason.QUANTITY_HELD, side=SHORT, lots=999), outcome="accepted")
+    other = replace(refusal(Reason.QUANTITY_HELD, side=SHORT, lots=999), **said)
     assert (LONG in planning.held_sides([*records, other])) is is_held
     cancelled = replace(other, what="cancel", intent=replace(other.intent, side=LONG))
     assert (LONG in planning.held_sides([*records, cancelled])) is is_held
+    lost = replace(refusal(Reason.QUANTITY_HELD, lots=999), outcome="unknown")
+    assert (LONG in planning.held_sides([*records, lost])) is is_held
 
 
 @pytest.mark.parametrize(("of", "lots"), [((), 100), ((SHORT,), 100), ((LONG,), 60)])
